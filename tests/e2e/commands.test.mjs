@@ -73,7 +73,9 @@ test("a background command is listed, killed, and then unknown", async () => {
 });
 
 test("a second client attaches to a running command", async () => {
-  const counter = await sandbox.commands.run("for i in 1 2 3 4 5 6; do echo n$i; sleep 0.2; done; exit 3", { background: true });
+  const counter = await sandbox.commands.run("for i in 1 2 3 4 5 6; do echo n$i; sleep 0.2; done; exit 3", {
+    background: true,
+  });
   await pause(300);
   await counter.disconnect();
   const attached = await sandbox.commands.connect(counter.pid);
@@ -91,7 +93,9 @@ test("its own timeout ends a command and leaves the sandbox", async () => {
 });
 
 test("a missing working directory is refused", async () => {
-  await assert.rejects(sandbox.commands.run("true", { cwd: "/no/such/place" }), (error) => /does not exist/.test(error.message));
+  await assert.rejects(sandbox.commands.run("true", { cwd: "/no/such/place" }), (error) =>
+    /does not exist/.test(error.message),
+  );
   assert.equal((await sandbox.commands.run("pwd", { cwd: "/tmp" })).stdout, "/tmp\n");
 });
 
@@ -107,7 +111,10 @@ test("multi-byte characters survive chunk borders", async () => {
 
 test("thirty commands at once each get their own answer", async () => {
   const answers = await Promise.all(Array.from({ length: 30 }, (_, n) => sandbox.commands.run(`echo ${n}`)));
-  assert.deepEqual(answers.map((answer) => answer.stdout.trim()), Array.from({ length: 30 }, (_, n) => String(n)));
+  assert.deepEqual(
+    answers.map((answer) => answer.stdout.trim()),
+    Array.from({ length: 30 }, (_, n) => String(n)),
+  );
 });
 
 test("envd that dies comes back with the same token, and the sandbox goes on", async () => {

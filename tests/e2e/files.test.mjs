@@ -13,7 +13,10 @@ test("writes and reads text, bytes, blobs and streams", async () => {
   assert.deepEqual({ ...written }, { name: "text.txt", path: "/home/user/text.txt", type: "file" });
   assert.equal(await sandbox.files.read("text.txt"), "Grüße\n");
   const data = randomBytes(300_000);
-  await sandbox.files.write("/home/user/deep/er/data.bin", data.buffer.slice(data.byteOffset, data.byteOffset + data.length));
+  await sandbox.files.write(
+    "/home/user/deep/er/data.bin",
+    data.buffer.slice(data.byteOffset, data.byteOffset + data.length),
+  );
   const back = await sandbox.files.read("deep/er/data.bin", { format: "bytes" });
   assert.ok(Buffer.from(back).equals(data));
   await sandbox.files.write("blob.txt", new Blob(["from a blob"]));
@@ -21,7 +24,8 @@ test("writes and reads text, bytes, blobs and streams", async () => {
   await sandbox.files.write("stream.txt", new Blob(["from a stream"]).stream());
   let streamed = "";
   const decoder = new TextDecoder();
-  for await (const chunk of await sandbox.files.read("stream.txt", { format: "stream" })) streamed += decoder.decode(chunk);
+  for await (const chunk of await sandbox.files.read("stream.txt", { format: "stream" }))
+    streamed += decoder.decode(chunk);
   assert.equal(streamed, "from a stream");
   await sandbox.files.write("empty.txt", "");
   assert.equal(await sandbox.files.read("empty.txt"), "");
@@ -44,7 +48,10 @@ test("writes many files in one request, and gzip, and octet streams", async () =
     { path: "many/one.txt", data: "1" },
     { path: "/tmp/many-two.txt", data: "2" },
   ]);
-  assert.deepEqual(answers.map((answer) => answer.path), ["/home/user/many/one.txt", "/tmp/many-two.txt"]);
+  assert.deepEqual(
+    answers.map((answer) => answer.path),
+    ["/home/user/many/one.txt", "/tmp/many-two.txt"],
+  );
   await sandbox.files.write("zipped.txt", "z".repeat(100_000), { gzip: true });
   assert.equal((await sandbox.files.read("zipped.txt", { gzip: true })).length, 100_000);
   await sandbox.files.write("octets.txt", "raw", { useOctetStream: true });
@@ -64,7 +71,13 @@ test("makes, lists, renames and removes", async () => {
   assert.equal(await sandbox.files.makeDir("tree/b/c"), false);
   await sandbox.files.write("tree/a.txt", "a");
   await sandbox.files.write("tree/b/d.txt", "d");
-  assert.deepEqual((await sandbox.files.list("tree")).map((entry) => [entry.name, entry.type]), [["a.txt", "file"], ["b", "dir"]]);
+  assert.deepEqual(
+    (await sandbox.files.list("tree")).map((entry) => [entry.name, entry.type]),
+    [
+      ["a.txt", "file"],
+      ["b", "dir"],
+    ],
+  );
   assert.deepEqual(
     (await sandbox.files.list("tree", { depth: 3 })).map((entry) => entry.path.replace("/home/user/", "")),
     ["tree/a.txt", "tree/b", "tree/b/c", "tree/b/d.txt"],
@@ -120,13 +133,21 @@ test("a name that is not UTF-8 neither breaks the list nor the service", async (
 
 test("a FIFO does not hang anybody", async () => {
   await sandbox.commands.run("mkfifo pipe");
-  await assert.rejects(sandbox.files.read("pipe", { requestTimeoutMs: 5_000 }), (error) => error.name !== "TimeoutError");
-  await assert.rejects(sandbox.files.write("pipe", "x", { requestTimeoutMs: 5_000 }), (error) => error.name !== "TimeoutError");
+  await assert.rejects(
+    sandbox.files.read("pipe", { requestTimeoutMs: 5_000 }),
+    (error) => error.name !== "TimeoutError",
+  );
+  await assert.rejects(
+    sandbox.files.write("pipe", "x", { requestTimeoutMs: 5_000 }),
+    (error) => error.name !== "TimeoutError",
+  );
   assert.equal(await sandbox.isRunning(), true);
 });
 
 test("a symlink swapped under the writer never lets the user write what root owns", async () => {
-  await sandbox.commands.run("mkdir -p race; sudo mkdir -p /guarded; echo secret | sudo tee /guarded/file >/dev/null; sudo chmod 700 /guarded");
+  await sandbox.commands.run(
+    "mkdir -p race; sudo mkdir -p /guarded; echo secret | sudo tee /guarded/file >/dev/null; sudo chmod 700 /guarded",
+  );
   const swapper = await sandbox.commands.run(
     "while true; do ln -sfn /guarded race/dir; rm -f race/dir; mkdir -p race/dir 2>/dev/null; rmdir race/dir 2>/dev/null; done",
     { background: true },
@@ -144,8 +165,14 @@ test("a full disk is 507, and room made is room again", async () => {
   const own = await create();
   const free = Number((await own.commands.run("df --output=avail -B1 / | tail -1")).stdout);
   assert.ok(free < 11 * 2 ** 30, "the disk is bounded");
-  await own.commands.run(`sudo fallocate -l ${free - 20 * 2 ** 20} /big || sudo dd if=/dev/zero of=/big bs=1M count=${Math.floor(free / 2 ** 20) - 20} status=none`, { timeoutMs: 90_000 });
-  await assert.rejects(own.files.write("too-big.bin", "x".repeat(80 * 2 ** 20), { useOctetStream: true }), client.NotEnoughSpaceError);
+  await own.commands.run(
+    `sudo fallocate -l ${free - 20 * 2 ** 20} /big || sudo dd if=/dev/zero of=/big bs=1M count=${Math.floor(free / 2 ** 20) - 20} status=none`,
+    { timeoutMs: 90_000 },
+  );
+  await assert.rejects(
+    own.files.write("too-big.bin", "x".repeat(80 * 2 ** 20), { useOctetStream: true }),
+    client.NotEnoughSpaceError,
+  );
   await own.commands.run("sudo rm -f /big too-big.bin");
   await own.files.write("fits.txt", "x");
   await own.kill();

@@ -91,13 +91,19 @@ test("lists with filters, order and pages", async () => {
     "newest first",
   );
   const odd = await Sandbox.list({ query: { metadata: { n: "1 & 2=ä" } } }).nextItems();
-  assert.deepEqual(odd.map((item) => item.sandboxId), [first.sandboxId]);
+  assert.deepEqual(
+    odd.map((item) => item.sandboxId),
+    [first.sandboxId],
+  );
   const pages = Sandbox.list({ query: { metadata: { tag }, state: ["running"] }, limit: 2 });
   const pageOne = await pages.nextItems();
   assert.equal(pageOne.length, 2);
   assert.equal(pages.hasNext, true);
   const pageTwo = await pages.nextItems();
-  assert.deepEqual(pageTwo.map((item) => item.sandboxId), [first.sandboxId]);
+  assert.deepEqual(
+    pageTwo.map((item) => item.sandboxId),
+    [first.sandboxId],
+  );
   assert.equal(pages.hasNext, false);
   assert.equal((await Sandbox.list({ query: { metadata: { tag }, state: ["paused"] } }).nextItems()).length, 0);
   assert.equal((await Sandbox.list({ query: { metadata: { tag: `${tag}-none` } } }).nextItems()).length, 0);

@@ -20,7 +20,9 @@ test("a terminal has a size, a job-controlling shell and an end", async () => {
   const sandbox = await create();
   const { terminal, type, text } = await openTerminal(sandbox, { envs: { WHO: "term" } });
   await type("tput cols; tty; echo $TERM-$WHO\n");
-  await until(() => /80\r\n/.test(text()) && /\/dev\/pts\/\d+/.test(text()) && /xterm-256color-term\r\n/.test(text()), { what: "the first output" });
+  await until(() => /80\r\n/.test(text()) && /\/dev\/pts\/\d+/.test(text()) && /xterm-256color-term\r\n/.test(text()), {
+    what: "the first output",
+  });
   await sandbox.pty.resize(terminal.pid, { cols: 132, rows: 50 });
   await type("tput cols; stty size\n");
   await until(() => /132\r\n/.test(text()) && /50 132/.test(text()), { what: "the new size" });

@@ -10,7 +10,8 @@ before(async () => {
 async function watched(dir, options) {
   const events = [];
   const handle = await sandbox.files.watchDir(dir, (event) => events.push(event), options);
-  const has = (type, name) => until(() => events.find((event) => event.type === type && event.name === name), { what: `${type} of ${name}` });
+  const has = (type, name) =>
+    until(() => events.find((event) => event.type === type && event.name === name), { what: `${type} of ${name}` });
   return { events, handle, has };
 }
 
@@ -53,13 +54,24 @@ test("carries the entry when asked", async () => {
 
 test("refuses files and what is not there", async () => {
   await sandbox.files.write("plain.txt", "x");
-  await assert.rejects(sandbox.files.watchDir("plain.txt", () => undefined), client.InvalidArgumentError);
-  await assert.rejects(sandbox.files.watchDir("nowhere", () => undefined), client.NotFoundError);
+  await assert.rejects(
+    sandbox.files.watchDir("plain.txt", () => undefined),
+    client.InvalidArgumentError,
+  );
+  await assert.rejects(
+    sandbox.files.watchDir("nowhere", () => undefined),
+    client.NotFoundError,
+  );
 });
 
 test("ends by its own timeout with an onExit", async () => {
   await sandbox.files.makeDir("t");
   let ended;
-  await sandbox.files.watchDir("t", () => undefined, { timeoutMs: 600, onExit: (error) => { ended = error ?? true; } });
+  await sandbox.files.watchDir("t", () => undefined, {
+    timeoutMs: 600,
+    onExit: (error) => {
+      ended = error ?? true;
+    },
+  });
   await until(() => ended, { what: "onExit" });
 });

@@ -25,7 +25,9 @@ server.listen(Number(process.argv[2]), process.argv[3]);
 let sandbox;
 async function serve(port, address) {
   await sandbox.commands.run(`node /home/user/server.js ${port} ${address}`, { background: true });
-  await until(async () => (await toPort(sandbox.sandboxId, port, "/")).status === 200, { what: `the server on ${address}:${port}` });
+  await until(async () => (await toPort(sandbox.sandboxId, port, "/")).status === 200, {
+    what: `the server on ${address}:${port}`,
+  });
 }
 before(async () => {
   sandbox = await create();
@@ -39,10 +41,12 @@ test("a web server inside answers, by headers and by name", async () => {
   const host = sandbox.getHost(8080);
   const byName = await new Promise((resolve, reject) => {
     const url = new URL(sandboxUrl);
-    http.get({ host: url.hostname, port: url.port, path: "/name", headers: { Host: host } }, (res) => {
-      res.resume();
-      res.on("end", () => resolve(res));
-    }).on("error", reject);
+    http
+      .get({ host: url.hostname, port: url.port, path: "/name", headers: { Host: host } }, (res) => {
+        res.resume();
+        res.on("end", () => resolve(res));
+      })
+      .on("error", reject);
   });
   assert.equal(byName.statusCode, 200);
   assert.equal(byName.headers["x-seen-host"], host);
@@ -62,7 +66,9 @@ test("responses stream as they are written", async () => {
 });
 
 test("WebSockets pass", async () => {
-  const socket = new WebSocket(sandboxUrl.replace("http", "ws"), { headers: { "E2b-Sandbox-Id": sandbox.sandboxId, "E2b-Sandbox-Port": "8080" } });
+  const socket = new WebSocket(sandboxUrl.replace("http", "ws"), {
+    headers: { "E2b-Sandbox-Id": sandbox.sandboxId, "E2b-Sandbox-Port": "8080" },
+  });
   await new Promise((resolve, reject) => socket.once("open", resolve).once("error", reject));
   const echo = new Promise((resolve) => socket.once("message", (data) => resolve(String(data))));
   socket.send("ping me");
@@ -74,15 +80,26 @@ test("a closed port is 502 with the port in it", async () => {
   const answer = await toPort(sandbox.sandboxId, 9999, "/");
   assert.equal(answer.status, 502);
   assert.match(answer.headers.get("content-type"), /application\/json/);
-  assert.deepEqual(await answer.json(), { sandboxId: sandbox.sandboxId, message: "The sandbox is running but port is not open", port: 9999, code: 502 });
-  const browser = await toPort(sandbox.sandboxId, 9999, "/", { headers: { "User-Agent": "Mozilla/5.0", Accept: "text/html" } });
+  assert.deepEqual(await answer.json(), {
+    sandboxId: sandbox.sandboxId,
+    message: "The sandbox is running but port is not open",
+    port: 9999,
+    code: 502,
+  });
+  const browser = await toPort(sandbox.sandboxId, 9999, "/", {
+    headers: { "User-Agent": "Mozilla/5.0", Accept: "text/html" },
+  });
   assert.match(await browser.text(), /<html[\s\S]*Closed Port Error[\s\S]*<\/html>/);
 });
 
 test("an unknown sandbox, port or host gets its exact answer", async () => {
   const unknown = await toPort("i00000000000000000000", 8080);
   assert.equal(unknown.status, 502);
-  assert.deepEqual(await unknown.json(), { sandboxId: "i00000000000000000000", message: "The sandbox was not found", code: 502 });
+  assert.deepEqual(await unknown.json(), {
+    sandboxId: "i00000000000000000000",
+    message: "The sandbox was not found",
+    code: 502,
+  });
   for (const port of ["02280", "+2280", "65536", "-1", "0", "80@169.254.169.254", "a"]) {
     const answer = await toPort(sandbox.sandboxId, port);
     assert.ok([400, 500].includes(answer.status), `${port}: ${answer.status}`);
@@ -94,10 +111,19 @@ test("control routes of envd are not reachable from outside", async () => {
   for (const path of ["/init", "//init", "/./init", "/x/../init", "/%69nit", "/freeze", "/upgrade"]) {
     const answer = await new Promise((resolve, reject) => {
       const url = new URL(sandboxUrl);
-      const request = http.request({ host: url.hostname, port: url.port, path, method: "POST", headers: { "E2b-Sandbox-Id": sandbox.sandboxId, "E2b-Sandbox-Port": "49983" } }, (res) => {
-        res.resume();
-        resolve(res);
-      });
+      const request = http.request(
+        {
+          host: url.hostname,
+          port: url.port,
+          path,
+          method: "POST",
+          headers: { "E2b-Sandbox-Id": sandbox.sandboxId, "E2b-Sandbox-Port": "49983" },
+        },
+        (res) => {
+          res.resume();
+          resolve(res);
+        },
+      );
       request.on("error", reject).end("{}");
     });
     assert.ok([401, 404].includes(answer.statusCode), `${path}: ${answer.statusCode}`);
@@ -111,7 +137,11 @@ test("envd wants its own sandbox's token", async () => {
     toPort(sandbox.sandboxId, 49983, "/process.Process/List", {
       method: "POST",
       body: "{}",
-      headers: { "Content-Type": "application/json", "Connect-Protocol-Version": "1", ...(token ? { "X-Access-Token": token } : {}) },
+      headers: {
+        "Content-Type": "application/json",
+        "Connect-Protocol-Version": "1",
+        ...(token ? { "X-Access-Token": token } : {}),
+      },
     });
   assert.equal((await list(undefined)).status, 401);
   assert.equal((await list(other.envdAccessToken)).status, 401);
