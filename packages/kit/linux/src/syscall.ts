@@ -1,10 +1,10 @@
 /** Raw system calls on the calling thread, by libc's `syscall(2)`; glibc's wrappers would change ids on all threads. */
-import { dlopen, ptr, read } from "bun:ffi";
+import { dlopen, FFIType, ptr, read } from "bun:ffi";
 import { constants } from "node:os";
 import { type SyscallName, syscallNumber } from "./numbers";
 
 const libc = dlopen("libc.so.6", {
-  syscall: { args: ["i64", "i64", "i64", "i64", "i64", "i64", "i64"], returns: "i64_fast" },
+  syscall: { args: ["i64", "i64", "i64", "i64", "i64", "i64", "i64"], returns: FFIType.i64_fast },
   __errno_location: { args: [], returns: "ptr" },
 });
 

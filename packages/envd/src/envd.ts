@@ -1,0 +1,25 @@
+/** The parts every room of envd is handed. */
+import type { Logger } from "@sandlot/telemetry";
+import type { EnvdState } from "./state";
+import type { Accounts } from "./users";
+
+export type EnvdConfig = {
+  /** 0 lets the kernel choose. */
+  readonly port: number;
+  readonly host: string;
+  /** Reported in the header of /init. */
+  readonly version: string;
+  /** PATH of every process; envd's own. */
+  readonly searchPath: string;
+  /** Address on which ports bound to loopback are offered; the forwarder runs only where the machine has it. */
+  readonly forwardAddress: string;
+  /** Prefix of the system files that /init writes: "" but in tests. */
+  readonly systemRoot: string;
+};
+
+export type Envd = {
+  readonly config: EnvdConfig;
+  readonly state: EnvdState;
+  readonly accounts: Accounts;
+  readonly log: Logger;
+};
