@@ -1,0 +1,26 @@
+/** What an installation has on its host that outlives a process. */
+export { hostFaults } from "./faults";
+export { freePorts, isPortFree } from "./ports";
+export {
+  accountOf,
+  type PostgresOptions,
+  type PrivatePostgres,
+  postgresBinaries,
+  runningPostgres,
+  startPostgres,
+  stopPostgres,
+} from "./postgres";
+export {
+  dropMark,
+  endProcess,
+  isRunning,
+  markOf,
+  type ProcessMark,
+  readMark,
+  signalProcess,
+  untilGone,
+  writeMark,
+} from "./processes";
+export { type PrivateRedis, type RedisOptions, startRedis, stopRedis } from "./redis";
+export { findResidue, type Residue, type ResidueKind } from "./residue";
+export { asUser, type Detached, inherited, run, spawnDetached, tryRun } from "./spawn";

@@ -1,0 +1,175 @@
+/** The distribution's PostgreSQL as a private child: own directory, own account, loopback only, adopted when it lives. */
+import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { sleep } from "@sandlot/lifetime";
+import { hostFaults } from "./faults";
+import { endProcess, isRunning, markOf, type ProcessMark } from "./processes";
+import { inherited, run, spawnDetached, tryRun } from "./spawn";
+
+const BINARIES = "/usr/lib/postgresql";
+const ACCOUNT = "postgres";
+/** First start replays nothing, but a start after a crash may replay a while. */
+const READY_WITHIN_MS = 60_000;
+
+export type PrivatePostgres = {
+  readonly url: string;
+  readonly mark: ProcessMark;
+  readonly wasAdopted: boolean;
+  /** Ends it in order: clients are cut, data is written. Idempotent. */
+  stop(): Promise<void>;
+};
+
+export type PostgresOptions = {
+  /** The server's own directory; made by `initdb` when it is empty. */
+  readonly dir: string;
+  readonly port: number;
+  readonly password: string;
+  readonly logPath: string;
+  /** Where the unix socket goes; left out when the path would be too long for one. */
+  readonly socketDir?: string;
+  /** Only tests give up durability for speed. */
+  readonly isDurable?: boolean;
+};
+
+/** Newest installed version, or the one that made `dir`. @throws Fault `host_server_missing` */
+export function postgresBinaries(dir?: string): string {
+  const made = dir === undefined ? undefined : readText(join(dir, "PG_VERSION"))?.trim();
+  const versions = existsSync(BINARIES) ? readdirSync(BINARIES).filter((name) => /^\d+$/.test(name)) : [];
+  const version = made ?? versions.sort((a, b) => Number(b) - Number(a))[0];
+  const bin = join(BINARIES, version ?? "none", "bin");
+  if (version === undefined || !existsSync(join(bin, "postgres"))) {
+    const cure = made === undefined ? "install the package postgresql" : `install the package postgresql-${made}`;
+    throw hostFaults.server_missing({ server: "PostgreSQL", cure });
+  }
+  return bin;
+}
+
+/**
+ * Starts or adopts the server, and makes the database `sandlot` in it.
+ * @returns its URL with the password in it
+ * @throws Fault `host_server_missing`, `host_server_not_ready`, `host_directory_closed`, `host_command_failed`
+ */
+export async function startPostgres(of: PostgresOptions): Promise<PrivatePostgres> {
+  const bin = postgresBinaries(of.dir);
+  const adopted = runningPostgres(of.dir);
+  if (adopted !== undefined && adopted.port !== of.port) await endPostgres(adopted.mark);
+  const mark = adopted?.port === of.port ? adopted.mark : await bootPostgres(bin, of);
+  await untilReady(bin, of, mark);
+  const url = `postgres://sandlot:${of.password}@127.0.0.1:${of.port}/sandlot?sslmode=disable`;
+  if (adopted === undefined) await makeDatabase(bin, of);
+  return { url, mark, wasAdopted: adopted?.port === of.port, stop: () => endPostgres(mark) };
+}
+
+/** The server that runs on `dir`, by its own pid file; a stale file does not count. */
+export function runningPostgres(dir: string): { mark: ProcessMark; port: number } | undefined {
+  const lines = readText(join(dir, "postmaster.pid"))?.split("\n");
+  const mark = lines?.[0] === undefined ? undefined : markOf(Number(lines[0]));
+  if (mark === undefined) return undefined;
+  // A recycled pid has another command line.
+  if (!(readText(`/proc/${mark.pid}/cmdline`) ?? "").split("\0").includes(dir)) return undefined;
+  return { mark, port: Number(lines?.[3] ?? 0) };
+}
+
+/** "Fast" shutdown; on a deadline "immediate", which only costs a replay at the next start. */
+async function endPostgres(mark: ProcessMark): Promise<void> {
+  if (!(await endProcess(mark, { signal: "SIGINT", graceMs: 15_000 }))) await sleep(200);
+}
+
+export async function stopPostgres(dir: string): Promise<void> {
+  const running = runningPostgres(dir);
+  if (running !== undefined) await endPostgres(running.mark);
+}
+
+async function bootPostgres(bin: string, of: PostgresOptions): Promise<ProcessMark> {
+  const [uid, gid] = await accountOf(ACCOUNT);
+  if (!existsSync(join(of.dir, "PG_VERSION"))) await makeCluster(bin, of, uid, gid);
+  const settings = [
+    "listen_addresses=127.0.0.1",
+    `unix_socket_directories=${socketDirOf(of, uid, gid)}`,
+    "max_connections=100",
+    "shared_buffers=64MB",
+    "dynamic_shared_memory_type=mmap",
+    "logging_collector=off",
+    ...(of.isDurable === false ? ["fsync=off", "full_page_writes=off"] : []),
+  ].flatMap((setting) => ["-c", setting]);
+  const { mark } = await spawnDetached({
+    argv: [join(bin, "postgres"), "-D", of.dir, "-p", String(of.port), ...settings],
+    logPath: of.logPath,
+    user: ACCOUNT,
+  });
+  return mark;
+}
+
+async function makeCluster(bin: string, of: PostgresOptions, uid: number, gid: number): Promise<void> {
+  // What an interrupted initdb left is no cluster: it lacks PG_VERSION or was never started.
+  rmSync(of.dir, { recursive: true, force: true });
+  mkdirSync(of.dir, { recursive: true, mode: 0o700 });
+  chownSync(of.dir, uid, gid);
+  if ((await tryRun(["test", "-x", of.dir], { user: ACCOUNT })).exitCode !== 0) {
+    throw hostFaults.directory_closed({ directory: dirname(of.dir), user: ACCOUNT });
+  }
+  const pwfile = join(of.dir, "..", `.initdb-${process.pid}`);
+  writeFileSync(pwfile, of.password, { mode: 0o600 });
+  chownSync(pwfile, uid, gid);
+  try {
+    const auth = ["--auth=scram-sha-256", `--pwfile=${pwfile}`, "--username=sandlot"];
+    const argv: [string, ...string[]] = [join(bin, "initdb"), "-D", of.dir, "-E", "UTF8", "--locale=C.UTF-8", ...auth];
+    if (of.isDurable === false) argv.push("--no-sync");
+    await run(argv, { user: ACCOUNT, env: inherited() });
+  } catch (thrown) {
+    rmSync(of.dir, { recursive: true, force: true });
+    throw thrown;
+  } finally {
+    rmSync(pwfile, { force: true });
+  }
+}
+
+/** Unix socket paths end at 107 bytes. */
+function socketDirOf(of: PostgresOptions, uid: number, gid: number): string {
+  if (of.socketDir === undefined || Buffer.byteLength(of.socketDir) > 85) return "";
+  mkdirSync(of.socketDir, { recursive: true, mode: 0o750 });
+  chownSync(of.socketDir, uid, gid);
+  return of.socketDir;
+}
+
+async function untilReady(bin: string, of: PostgresOptions, mark: ProcessMark): Promise<void> {
+  const startMs = performance.now();
+  for (let gapMs = 20; ; gapMs = Math.min(gapMs * 1.5, 200)) {
+    const ask = await tryRun([join(bin, "pg_isready"), "-q", "-h", "127.0.0.1", "-p", String(of.port)]);
+    if (ask.exitCode === 0) return;
+    const waitedMs = performance.now() - startMs;
+    if (!isRunning(mark) || waitedMs > READY_WITHIN_MS) {
+      throw hostFaults.server_not_ready({ server: "PostgreSQL", waitedMs, log: of.logPath });
+    }
+    await sleep(gapMs);
+  }
+}
+
+async function makeDatabase(bin: string, of: PostgresOptions): Promise<void> {
+  const at = ["-h", "127.0.0.1", "-p", String(of.port), "-U", "sandlot"];
+  const made = await tryRun([join(bin, "createdb"), ...at, "sandlot"], {
+    env: { ...inherited(), PGPASSWORD: of.password },
+  });
+  if (made.exitCode !== 0 && !made.stderr.includes("already exists")) {
+    throw hostFaults.command_failed({ command: "createdb", exitCode: made.exitCode, output: made.stderr.trim() });
+  }
+}
+
+/** Numeric ids of a system account. */
+export async function accountOf(name: string): Promise<[uid: number, gid: number]> {
+  const row = readFileSync("/etc/passwd", "utf8")
+    .split("\n")
+    .find((line) => line.startsWith(`${name}:`));
+  if (row === undefined)
+    throw hostFaults.server_missing({ server: `the account ${name}`, cure: "install its package" });
+  const fields = row.split(":");
+  return [Number(fields[2]), Number(fields[3])];
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
+}
