@@ -17,7 +17,8 @@ export function defineScript(name: string, text: string): Script {
 export class Redis {
   readonly #client: RedisClient;
   readonly #commandMs: number;
-  #connecting: Promise<void> | undefined;
+  /** Settles with the first connection; later ones are the client's own business. */
+  #first: Promise<void> | undefined;
 
   constructor(of: { url: string; commandMs: number }) {
     this.#commandMs = of.commandMs;
@@ -27,13 +28,16 @@ export class Redis {
       enableOfflineQueue: false,
       connectionTimeout: of.commandMs,
     });
-    this.#connect().catch(() => undefined); // the first command tells
+    this.#first = this.#client.connect().then(() => {
+      this.#first = undefined;
+    });
+    this.#first.catch(() => undefined); // the first command tells
   }
 
   /** @throws Fault `state_unavailable` when there is no answer in time; an error that Redis itself answers is a bug and passes */
   async send(command: string, ...args: string[]): Promise<unknown> {
     try {
-      if (!this.#client.connected) await this.#bounded(this.#connect());
+      if (this.#first !== undefined) await this.#bounded(this.#first);
       return await this.#bounded(this.#client.send(command, args));
     } catch (thrown) {
       if (thrown instanceof Fault || isAnswer(thrown)) throw thrown;
@@ -53,13 +57,6 @@ export class Redis {
 
   close(): void {
     this.#client.close();
-  }
-
-  #connect(): Promise<void> {
-    this.#connecting ??= this.#client.connect().finally(() => {
-      this.#connecting = undefined;
-    });
-    return this.#connecting;
   }
 
   /** A Redis that hangs without closing must not hang its callers. */
