@@ -1,3 +1,12 @@
-export { freePort } from "./free-port";
-export { type PrivatePostgres, startPrivatePostgres } from "./private-postgres";
-export { type PrivateRedis, startPrivateRedis } from "./private-redis";
+/** What tests of every room share: real servers, free ports, and the check that nothing stays behind. */
+export { freePorts, isPortFree } from "@sandlot/host";
+export { leavingNothing, leftBy } from "./leaks";
+export {
+  freePort,
+  type PrivatePostgres,
+  type PrivateRedis,
+  startPrivatePostgres,
+  startPrivateRedis,
+  type TestServer,
+  temporaryDirectory,
+} from "./servers";

@@ -2,7 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { endProcess, runningPostgres, startPostgres, startRedis } from "@sandlot/host";
-import { type TestServer, testPostgres, testRedis } from "../src/index";
+import { startPrivatePostgres, startPrivateRedis, type TestServer } from "../src/index";
 
 const open: TestServer[] = [];
 afterAll(async () => {
@@ -10,9 +10,9 @@ afterAll(async () => {
 });
 
 test("a private PostgreSQL answers, is adopted, survives kill -9 with its data, and leaves nothing", async () => {
-  const server = await testPostgres();
+  const server = await startPrivatePostgres();
   open.push(server);
-  const sql = new Bun.SQL(server.url);
+  const sql = new Bun.SQL(server.connectionString);
   await sql`create table kept (n int)`;
   await sql`insert into kept values (7)`;
   await sql.close();
@@ -36,7 +36,7 @@ test("a private PostgreSQL answers, is adopted, survives kill -9 with its data, 
 }, 60_000);
 
 test("a private Redis wants its password, is adopted, and comes back after kill -9", async () => {
-  const server = await testRedis();
+  const server = await startPrivateRedis();
   open.push(server);
   const client = new Bun.RedisClient(server.url);
   await client.set("k", "v");
