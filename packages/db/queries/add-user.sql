@@ -1,0 +1,2 @@
+/* @name addUser */
+INSERT INTO users (email) VALUES (:email!) RETURNING id AS "userId";

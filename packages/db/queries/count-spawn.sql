@@ -1,0 +1,2 @@
+/* @name countSpawn */
+UPDATE envs SET spawn_count = spawn_count + 1, last_spawned_at = now() WHERE id = :templateId!;

@@ -1,0 +1,2 @@
+/* @name readNewestMigration */
+SELECT max(version) AS version FROM schema_migrations;

@@ -1,0 +1,2 @@
+/** The version this code was written against; a test compares it with the folder. */
+export const NEWEST_MIGRATION = "20261121000001";

@@ -1,0 +1,52 @@
+/** API keys and the tokens of one sandbox (behaviour §1.2): how they look, how they are stored, how they are derived. */
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import type { RandomBytes } from "./ids";
+
+export const API_KEY_PREFIX = "e2b_";
+/** A stock key has 20 bytes. Longer ones are taken up to this, so that a 10 kB header costs no hashing. */
+const MAX_KEY_BYTES = 64;
+
+export type KeyMask = {
+  readonly prefix: string;
+  readonly valueLength: number;
+  readonly maskedValuePrefix: string;
+  readonly maskedValueSuffix: string;
+};
+
+export function newApiKey(random: RandomBytes): string {
+  return API_KEY_PREFIX + Buffer.from(random(20)).toString("hex");
+}
+
+/** The stored form of a key, or undefined when the text is no key at all: wrong prefix, case, length or alphabet. */
+export function hashApiKey(key: string): string | undefined {
+  const hex = key.slice(API_KEY_PREFIX.length);
+  if (!key.startsWith(API_KEY_PREFIX) || hex.length === 0 || hex.length > MAX_KEY_BYTES * 2) return undefined;
+  if (hex.length % 2 !== 0 || !/^[0-9a-f]+$/.test(hex)) return undefined;
+  const digest = createHash("sha256").update(Buffer.from(hex, "hex")).digest("base64");
+  return `$sha256$${digest.replace(/=+$/, "")}`;
+}
+
+/** What may be shown of a key after it was made. */
+export function maskApiKey(key: string): KeyMask {
+  const value = key.slice(API_KEY_PREFIX.length);
+  return {
+    prefix: API_KEY_PREFIX,
+    valueLength: value.length,
+    maskedValuePrefix: value.slice(0, 2),
+    maskedValueSuffix: value.slice(-4),
+  };
+}
+
+export type SandboxTokens = { readonly envd: string; readonly traffic: string };
+
+/** Both tokens of a sandbox. Deterministic, so a resumed sandbox has the tokens it had. */
+export function sandboxTokens({ seed, sandboxId }: { seed: string; sandboxId: string }): SandboxTokens {
+  const sign = (message: string): string => createHmac("sha256", seed).update(message).digest("hex");
+  return { envd: sign(sandboxId), traffic: sign(`sandbox-traffic-${sandboxId}`) };
+}
+
+/** Compares secrets in time that does not depend on where they differ, nor on their lengths. */
+export function secretsEqual(a: string, b: string): boolean {
+  const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
+  return timingSafeEqual(digest(a), digest(b));
+}
