@@ -7,6 +7,7 @@ const NUMBERS = {
   close: [3, 57],
   fstat: [5, 80],
   ioctl: [16, 29],
+  socket: [41, 198],
   fcntl: [72, 25],
   ftruncate: [77, 46],
   fchown: [93, 55],
