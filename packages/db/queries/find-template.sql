@@ -1,5 +1,9 @@
 /* @name findTemplate */
-SELECT envs.id AS "templateId!", envs.team_id AS "teamId!", envs.public AS "isPublic!", found.alias AS "alias?"
+SELECT
+  envs.id AS "templateId!", envs.team_id AS "teamId!", envs.public AS "isPublic!",
+  COALESCE(found.alias, (
+    SELECT alias FROM env_aliases WHERE env_aliases.env_id = envs.id ORDER BY created_at LIMIT 1
+  )) AS "alias?"
 -- Who is asked for, most specific first: the name in the given namespaces, the bare name, then the raw id.
 FROM (
   SELECT env_id, alias, CASE WHEN namespace IS NULL THEN 2 ELSE 1 END AS rank

@@ -11,7 +11,7 @@ export type FoundTemplate = {
   readonly templateId: string;
   readonly teamId: string;
   readonly isPublic: boolean;
-  /** The name it was found by; undefined when that was its raw id. */
+  /** The name it was found by, else its oldest name, if it has one. */
   readonly alias: string | undefined;
 };
 
