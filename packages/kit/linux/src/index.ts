@@ -1,4 +1,7 @@
 /** What Linux offers and Bun does not: raw system calls by FFI. */
 export { asUser, type Identity, withCreds } from "./creds";
+export { ownNice, setHostname, setWallClock } from "./machine";
 export { type SyscallName, syscallNumber } from "./numbers";
+export { makePipe, type Pipe, setNonBlocking, writeSome } from "./pipes";
+export { openPty, type Pty, type PtySize, resizePty } from "./pty";
 export { cString, isErrno, type SyscallArg, SyscallError, syscall, trySyscall } from "./syscall";
