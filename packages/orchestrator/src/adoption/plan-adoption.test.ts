@@ -1,0 +1,59 @@
+import { describe, expect, it } from "bun:test";
+import { create } from "@bufbuild/protobuf";
+import { SandboxConfigSchema } from "@sandlot/contracts/orchestrator";
+import type { JournalEntry, MachineState } from "../journal/journal";
+import { planAdoption } from "./plan-adoption";
+
+function entry(machineId: string, state: MachineState, of: { slot: number; sandboxId?: string }): JournalEntry {
+  return {
+    machine: {
+      machineId,
+      slotIndex: of.slot,
+      shape: { buildId: "b", cpuCount: 1, memoryMiB: 1, diskMiB: 1 },
+      defaultUser: "user",
+      defaultWorkdir: "/",
+      state,
+      madeAtMs: 0,
+    },
+    sandbox:
+      of.sandboxId === undefined
+        ? undefined
+        : { sandboxId: of.sandboxId, config: create(SandboxConfigSchema), startedAtMs: 0, endsAtMs: 0 },
+  };
+}
+
+function outcome(journal: JournalEntry[], living: string[]) {
+  const plan = planAdoption(journal, new Set(living));
+  return {
+    revive: plan.revive.map(({ machine }) => machine.machineId),
+    rewarm: plan.rewarm.map((machine) => machine.machineId),
+    end: plan.end,
+    forget: plan.forget,
+  };
+}
+
+describe(planAdoption, () => {
+  it("keeps what lives and was whole, ends what lives and was not, forgets what is gone", () => {
+    const journal = [
+      entry("live", "live", { slot: 1, sandboxId: "a" }),
+      entry("livegone", "live", { slot: 2, sandboxId: "b" }),
+      entry("warm", "warm", { slot: 3 }),
+      entry("warmgone", "warm", { slot: 4 }),
+      entry("halfmade", "starting", { slot: 5 }),
+      entry("claimed", "starting", { slot: 6, sandboxId: "c" }),
+      entry("ending", "ending", { slot: 7 }),
+      entry("endinggone", "ending", { slot: 8 }),
+    ];
+    expect(outcome(journal, ["live", "warm", "halfmade", "claimed", "ending", "stranger"])).toEqual({
+      revive: ["live"],
+      rewarm: ["warm"],
+      end: ["halfmade", "claimed", "ending", "stranger"],
+      forget: ["livegone", "warmgone", "endinggone"],
+    });
+  });
+
+  it("trusts only one machine per slot", () => {
+    const journal = [entry("m1", "live", { slot: 1, sandboxId: "a" }), entry("m2", "warm", { slot: 1 })];
+    expect(outcome(journal, ["m1", "m2"])).toEqual({ revive: ["m1"], rewarm: [], end: ["m2"], forget: [] });
+  });
+});

@@ -1,0 +1,41 @@
+import type { JournalEntry, MachineRecord, SandboxRecord } from "../journal/journal";
+
+/** What to do with what earlier runs left. */
+export type AdoptionPlan = {
+  /** Carried a sandbox and still live. */
+  readonly revive: readonly { machine: MachineRecord; sandbox: SandboxRecord }[];
+  /** Were ready in the pool and still live. */
+  readonly rewarm: readonly MachineRecord[];
+  /** Live, but half made, half ended or unknown to the journal: to be ended. */
+  readonly end: readonly string[];
+  /** Journaled and no longer there: rows to drop once the sweep has removed their remains. */
+  readonly forget: readonly string[];
+};
+
+/** Pure: the journal and the machines that still live decide; the sweep takes care of everything not kept. */
+export function planAdoption(journal: readonly JournalEntry[], living: ReadonlySet<string>): AdoptionPlan {
+  const revive: { machine: MachineRecord; sandbox: SandboxRecord }[] = [];
+  const rewarm: MachineRecord[] = [];
+  const end: string[] = [];
+  const forget: string[] = [];
+  const slotsTaken = new Set<number>();
+  for (const { machine, sandbox } of journal) {
+    const { machineId, state } = machine;
+    if (!living.has(machineId)) {
+      forget.push(machineId);
+      continue;
+    }
+    // Two machines in one slot cannot be; should the journal say so, the second is not to be trusted.
+    const canStay = !slotsTaken.has(machine.slotIndex);
+    if (state === "live" && sandbox !== undefined && canStay) revive.push({ machine, sandbox });
+    else if (state === "warm" && sandbox === undefined && canStay) rewarm.push(machine);
+    else {
+      end.push(machineId);
+      continue;
+    }
+    slotsTaken.add(machine.slotIndex);
+  }
+  const journaled = new Set(journal.map(({ machine }) => machine.machineId));
+  end.push(...[...living].filter((machineId) => !journaled.has(machineId)));
+  return { revive, rewarm, end, forget };
+}

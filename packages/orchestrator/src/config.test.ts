@@ -1,0 +1,29 @@
+import { describe, expect, it } from "bun:test";
+import { loadOrchestratorConfig } from "./config";
+
+const needed = { GUEST_LAYER_DIR: "/g", LAUNCHER_PATH: "/l", INSTALLATION_TAG: "ab12" };
+
+describe(loadOrchestratorConfig, () => {
+  it("has a default for all but the installation's own places and tag", () => {
+    const config = loadOrchestratorConfig(needed);
+    expect(config).toMatchObject({
+      grpcPort: 5008,
+      proxyPort: 5007,
+      maxSandboxes: 200,
+      warmPoolSize: 4,
+      warmBuilds: [],
+    });
+    expect(() => loadOrchestratorConfig({})).toThrow("INSTALLATION_TAG");
+  });
+
+  it("reads builds to keep warm, and names every entry it cannot read", () => {
+    const config = loadOrchestratorConfig({ ...needed, WARM_BUILDS: "b-1:2:1024:10240, b2:1:512:512" });
+    expect(config.warmBuilds).toEqual([
+      { buildId: "b-1", cpuCount: 2, memoryMiB: 1024, diskMiB: 10240 },
+      { buildId: "b2", cpuCount: 1, memoryMiB: 512, diskMiB: 512 },
+    ]);
+    expect(() => loadOrchestratorConfig({ ...needed, WARM_BUILDS: "b:2,../x:1:1:1", INSTALLATION_TAG: "AB" })).toThrow(
+      /INSTALLATION_TAG[\s\S]*got b:2[\s\S]*got \.\.\/x/,
+    );
+  });
+});

@@ -1,0 +1,98 @@
+import { hostname } from "node:os";
+import { ConfigError, type Env, readEnv } from "@sandlot/config";
+import type { LogLevel } from "@sandlot/telemetry";
+
+/** What a machine is made for: a build at a size. Warm machines are kept per shape. */
+export type MachineShape = {
+  readonly buildId: string;
+  readonly cpuCount: number;
+  readonly memoryMiB: number;
+  readonly diskMiB: number;
+};
+
+export type OrchestratorConfig = {
+  readonly listenHost: string;
+  readonly grpcPort: number;
+  readonly proxyPort: number;
+  readonly nodeId: string;
+  readonly nodeIp: string;
+  /** Journal, run directories, disks and mount points of this node. */
+  readonly basePath: string;
+  /** Sealed builds: `builds/<id>/build.json` and `layers/`. */
+  readonly artifactsPath: string;
+  /** Directory that becomes the newest lower layer of every machine: envd and PID 1. */
+  readonly guestLayerDir: string;
+  readonly launcherPath: string;
+  /** Four characters that tell this installation's host objects from others'. */
+  readonly installationTag: string;
+  readonly slotCidr: string;
+  readonly slotPoolSize: number;
+  readonly upperPoolSize: number;
+  readonly warmPoolSize: number;
+  readonly warmBuilds: readonly MachineShape[];
+  readonly maxSandboxes: number;
+  /** Empty: the host's own resolvers. */
+  readonly dnsUpstreams: readonly string[];
+  readonly guestCaFile: string | undefined;
+  readonly guestProxy: GuestProxy;
+  readonly logLevel: LogLevel;
+};
+
+/** A corporate proxy that guests should use; put into their environment under the user's own variables. */
+export type GuestProxy = {
+  readonly http: string | undefined;
+  readonly https: string | undefined;
+  readonly none: string | undefined;
+};
+
+/** @throws ConfigError naming every problem at once */
+export function loadOrchestratorConfig(env: Env): OrchestratorConfig {
+  const { warmBuilds, ...config } = readEnv(env, (read) => ({
+    listenHost: read.text("LISTEN_HOST", "127.0.0.1"),
+    grpcPort: read.port("GRPC_PORT", 5008),
+    proxyPort: read.port("PROXY_PORT", 5007),
+    nodeId: read.text("NODE_ID", hostname()),
+    nodeIp: read.text("NODE_IP", "127.0.0.1"),
+    basePath: read.text("ORCHESTRATOR_BASE_PATH", "/var/lib/sandlot/node"),
+    artifactsPath: read.text("LOCAL_TEMPLATE_STORAGE_BASE_PATH", "/var/lib/sandlot/artifacts"),
+    guestLayerDir: read.text("GUEST_LAYER_DIR"),
+    launcherPath: read.text("LAUNCHER_PATH"),
+    installationTag: read.text("INSTALLATION_TAG"),
+    slotCidr: read.text("SLOT_CIDR", "10.12.0.0/16"),
+    slotPoolSize: read.whole("SLOT_POOL_SIZE", { fallback: 16, max: 1024 }),
+    upperPoolSize: read.whole("UPPER_POOL_SIZE", { fallback: 8, max: 1024 }),
+    warmPoolSize: read.whole("WARM_POOL_SIZE", { fallback: 4, max: 512 }),
+    warmBuilds: read.list("WARM_BUILDS", []),
+    maxSandboxes: read.whole("MAX_SANDBOXES", { fallback: 200, min: 1 }),
+    dnsUpstreams: read.list("DNS_UPSTREAMS", []),
+    guestCaFile: read.optionalText("GUEST_CA_FILE"),
+    guestProxy: {
+      http: read.optionalText("GUEST_HTTP_PROXY"),
+      https: read.optionalText("GUEST_HTTPS_PROXY"),
+      none: read.optionalText("GUEST_NO_PROXY"),
+    },
+    logLevel: read.oneOf("LOG_LEVEL", ["debug", "info", "warn", "error", "silent"], "info"),
+  }));
+  const problems: string[] = [];
+  if (!/^[a-z0-9]{4}$/.test(config.installationTag))
+    problems.push(`INSTALLATION_TAG must be four characters of a-z and 0-9, got ${config.installationTag}`);
+  const shapes = warmBuilds.map((entry) => {
+    const shape = parseWarmBuild(entry);
+    if (shape === undefined) problems.push(`WARM_BUILDS must hold buildId:cpu:memMiB:diskMiB entries, got ${entry}`);
+    return shape;
+  });
+  if (problems.length > 0) throw new ConfigError(problems);
+  return { ...config, warmBuilds: shapes.filter((shape) => shape !== undefined) };
+}
+
+function parseWarmBuild(entry: string): MachineShape | undefined {
+  const parts = /^([A-Za-z0-9][A-Za-z0-9._-]*):(\d{1,3}):(\d{1,7}):(\d{1,8})$/.exec(entry);
+  if (parts === null) return undefined;
+  const [, buildId = "", cpu, memory, disk] = parts;
+  return { buildId, cpuCount: Number(cpu), memoryMiB: Number(memory), diskMiB: Number(disk) };
+}
+
+/** One text per shape, for maps and logs. */
+export function shapeKey(shape: MachineShape): string {
+  return `${shape.buildId}:${shape.cpuCount}:${shape.memoryMiB}:${shape.diskMiB}`;
+}

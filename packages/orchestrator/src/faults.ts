@@ -1,0 +1,50 @@
+import { defineFaults } from "@sandlot/faults";
+
+/** Everything the node plans to fail with; kinds decide the gRPC status. */
+export const nodeFaults = defineFaults("node", {
+  /** Wire text fixed by behaviour.md §4.1. */
+  files_missing: {
+    kind: "precondition",
+    say: (f: { buildId: string }) => `sandbox files for '${f.buildId}' not found`,
+  },
+  build_broken: {
+    kind: "broken",
+    say: (f: { buildId: string; reason: string }) => `the record of build '${f.buildId}' cannot be read: ${f.reason}`,
+  },
+  sandbox_missing: { kind: "missing", say: (f: { sandboxId: string }) => `sandbox '${f.sandboxId}' not found` },
+  full: {
+    kind: "limited",
+    say: (f: { limit: number }) => `max number of running sandboxes on node reached (${f.limit})`,
+  },
+  start_queue_full: {
+    kind: "limited",
+    say: (f: { waiting: number }) => `too many sandboxes are starting on this node (${f.waiting} waiting)`,
+  },
+  start_queue_slow: {
+    kind: "limited",
+    say: (f: { waitedMs: number }) => `no start slot became free within ${f.waitedMs} ms`,
+  },
+  draining: { kind: "unavailable", say: (f: { nodeId: string }) => `node ${f.nodeId} takes no new sandboxes` },
+  request_invalid: { kind: "invalid", say: (f: { problem: string }) => f.problem },
+  domains_unsupported: {
+    kind: "unsupported",
+    say: (_: { field: string }) => "egress rules by domain are not supported by this node yet",
+  },
+  killed_while_starting: {
+    kind: "gone",
+    say: (f: { sandboxId: string }) => `sandbox '${f.sandboxId}' was killed while it was starting`,
+  },
+  guest_silent: {
+    kind: "broken",
+    say: (f: { waitedMs: number }) => `the guest's daemon did not answer within ${f.waitedMs} ms`,
+  },
+  guest_ended: {
+    kind: "broken",
+    say: (f: { exitCode: number; outOfMemory: boolean }) =>
+      `the machine ended while it was starting (exit code ${f.exitCode}${f.outOfMemory ? ", out of memory" : ""})`,
+  },
+  guest_refused_init: {
+    kind: "broken",
+    say: (f: { status: number; text: string }) => `the guest's daemon refused its identity: ${f.status} ${f.text}`,
+  },
+});

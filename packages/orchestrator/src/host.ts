@@ -1,0 +1,46 @@
+import { type SlotPool, startSlotPool } from "@sandlot/network";
+import type { Runtime } from "@sandlot/runtime-contract";
+import type { Logger } from "@sandlot/telemetry";
+import type { OrchestratorConfig } from "./config";
+import { predefinedAllows } from "./guests/guest-proxy";
+import { limits } from "./limits";
+
+/** What the node asks of the machine it runs on. */
+export type HostParts = { readonly runtime: Runtime; readonly slots: SlotPool };
+
+/** This host's own: containers on slots of real namespaces. Root only. */
+export async function startHost(config: OrchestratorConfig, logger: Logger): Promise<HostParts & AsyncDisposable> {
+  await using held = new AsyncDisposableStack();
+  const runtime = held.use(await startRuntime(config, logger));
+  const slots = held.use(
+    await startSlotPool(
+      {
+        tag: config.installationTag,
+        slotCidr: config.slotCidr,
+        poolSize: config.slotPoolSize,
+        maxSlots: slotsNeeded(config),
+        ...(config.dnsUpstreams.length === 0 ? {} : { dnsUpstreams: config.dnsUpstreams }),
+        predefinedAllows: await predefinedAllows(config.guestProxy),
+      },
+      { log: logger.room("network") },
+    ),
+  );
+  const whole = held.move();
+  return { runtime, slots, [Symbol.asyncDispose]: () => whole.disposeAsync() };
+}
+
+/** Sandboxes, the warm ones, the stock, and room for those that are just ending; not more than the range holds. */
+function slotsNeeded(config: OrchestratorConfig): number {
+  const prefix = Number(config.slotCidr.split("/")[1] ?? 16);
+  const room = 2 ** (31 - prefix) - 1;
+  const wanted =
+    config.maxSandboxes + limits.warmShapes * config.warmPoolSize + config.slotPoolSize + limits.endingSlots;
+  return Math.max(1, Math.min(room, wanted));
+}
+
+async function startRuntime(config: OrchestratorConfig, logger: Logger): Promise<Runtime> {
+  const { startContainerRuntime } = (await import("@sandlot/runtime-container")) as never as {
+    startContainerRuntime: (config: object, parts: object) => Promise<Runtime>;
+  };
+  return await startContainerRuntime(config, { logger });
+}

@@ -1,0 +1,53 @@
+/** Every bound of the node, with unit, reason, and what happens at it. */
+export const limits = {
+  /** Cold starts at once. More on two cores only makes all of them slower; the rest queue. */
+  coldStartsAtOnce: 3,
+  /** Creates that may wait for a cold start; one more is refused with ResourceExhausted. */
+  coldStartsWaiting: 256,
+  /** How long a create may wait for its turn; then ResourceExhausted, so that the API can try elsewhere. */
+  coldStartWaitMs: 30_000,
+  /** From "PID 1 runs" to the first answer of envd. Cold page cache on a busy host takes seconds. */
+  envdUpMs: 30_000,
+  /** Rest between two looks at a starting envd. */
+  envdPollMs: 8,
+  /** One look: a SYN sent before the guest's link is up is lost, so give up early and look again. */
+  envdPollAttemptMs: 150,
+  /** All attempts of one POST /init together. */
+  initMs: 15_000,
+  /** First attempt of POST /init; each further one may take twice as long, up to `initAttemptMaxMs`. */
+  initAttemptMs: 250,
+  initAttemptMaxMs: 3_000,
+  /** Processes in one sandbox: stops a fork bomb, far above what builds and browsers need. */
+  pidsPerMachine: 8_192,
+  /** Distinct (build, size) pairs kept warm; the one asked for longest ago yields. */
+  warmShapes: 16,
+  /** A pair nobody asked for in this time is let go, unless it is pinned by WARM_BUILDS. */
+  warmIdleMs: 15 * 60_000,
+  /** Host memory that must stay available; below it nothing is warmed. */
+  warmFloorBytes: 768 * 1024 * 1024,
+  /** Below this the pool gives machines back, one per round. */
+  warmYieldBytes: 384 * 1024 * 1024,
+  /** What one idle warm machine may cost while it settles; reserved before making one. */
+  warmCostBytes: 96 * 1024 * 1024,
+  /** Longest time refilling steps back for creates in flight; a steady stream must not starve the pool. */
+  warmStepBackMs: 1_000,
+  /** Rest between two rounds of the pool when nobody asks. */
+  warmRoundMs: 5_000,
+  /** After a failed warm start: wait this long before the next try of the same pair. */
+  warmRetryMs: 10_000,
+  /** Rest between two tries to reach an envd that went away; grows from the first to the second number. */
+  envdReturnMinMs: 15,
+  envdReturnMaxMs: 1_000,
+  /** How long a proxied request to envd waits for an envd that is being restarted. */
+  envdHoldMs: 5_000,
+  /** One look at a restarted envd's identity. */
+  envdIdentityMs: 2_000,
+  /** Rest between tries to end a machine that would not end. */
+  endRetryMs: 3_000,
+  /** Slots beyond what sandboxes and stock need, for machines that are just being taken down. */
+  endingSlots: 64,
+  /** Adopting machines at start: this many at once. */
+  adoptionsAtOnce: 8,
+  /** A warm machine must answer within this time to be taken over after a restart. */
+  adoptWarmMs: 3_000,
+} as const;

@@ -1,0 +1,104 @@
+import { timingSafeEqual } from "node:crypto";
+import {
+  type Answer,
+  cleanPath,
+  type Decision,
+  ENVD_PORT,
+  type ForwardFailure,
+  isInternalRoute,
+  type ProxyRequest,
+  parseTarget,
+  plainAnswer,
+  type Refusal,
+  refusals,
+  renderRefusal,
+} from "@sandlot/proxy";
+import type { LiveSandbox } from "../sandboxes/sandboxes";
+
+export type DecideParts = {
+  /** Undefined for whatever is not running on this node. */
+  readonly find: (sandboxId: string) => LiveSandbox | undefined;
+  /** For `GET /health` without a sandbox in it. */
+  readonly isHealthy: () => boolean;
+};
+
+/** Rests before the second to fifth dial of a port that refuses: a server on the guest's loopback is forwarded with a lag. */
+const REDIAL_AFTER_MS = [100, 200, 300, 400];
+
+/**
+ * Where a request that reaches this node goes, or why nowhere. Source and order: behaviour.md §3.4. The address comes
+ * from the node's own books, never from the request.
+ */
+export async function decide(parts: DecideParts, request: ProxyRequest): Promise<Decision> {
+  const target = parseTarget(request.host, request.headers);
+  if (typeof target === "string") return answer(isHealthCheck(request) ? health(parts) : plainAnswer(400, target));
+  const { sandboxId, port } = target;
+  const refuse = (refusal: Refusal): Decision => answer(renderRefusal(refusal, request.headers));
+  if (port === ENVD_PORT && isInternalRoute(request.target))
+    return refuse(refusals.internalRoute(cleanPath(request.target)));
+  const sandbox = parts.find(sandboxId);
+  if (sandbox === undefined) return refuse(refusals.notFound(sandboxId));
+  const ingress = sandbox.record.config.network?.ingress;
+  if (port !== ENVD_PORT && isSet(ingress?.trafficAccessToken)) {
+    const sent = request.headers.get("e2b-traffic-access-token");
+    if (!isSet(sent)) return refuse(refusals.trafficTokenMissing(sandboxId));
+    if (!isSame(sent, ingress.trafficAccessToken)) return refuse(refusals.trafficTokenWrong(sandboxId));
+  }
+  // An envd that was just restarted has no token yet and would serve anyone: its traffic waits until it has.
+  if (port === ENVD_PORT && !sandbox.lifeline.isUp) {
+    const isBack = await sandbox.lifeline.ready();
+    if (parts.find(sandboxId) !== sandbox) return refuse(refusals.notFound(sandboxId));
+    if (!isBack) return refuse(refusals.portClosed(sandboxId, port));
+  }
+  const mask = port === ENVD_PORT ? undefined : ingress?.maskRequestHost;
+  return {
+    kind: "forward",
+    address: sandbox.guest.machine.address,
+    port,
+    key: sandbox.guest.machineId,
+    keepAlive: false,
+    redialAfterMs: REDIAL_AFTER_MS,
+    ...(isSet(mask)
+      ? { host: mask.replaceAll("${PORT}", String(port)), setHeaders: [["X-Forwarded-Host", request.host]] as const }
+      : {}),
+    onFailure: (failure) => onFailure({ parts, sandbox, port, failure, request }),
+  };
+}
+
+/** A sandbox that was killed while the request was on its way is gone; otherwise its port is closed. */
+function onFailure(of: {
+  parts: DecideParts;
+  sandbox: LiveSandbox;
+  port: number;
+  failure: ForwardFailure;
+  request: ProxyRequest;
+}): Answer {
+  const { sandboxId } = of.sandbox.record;
+  const isThere = of.parts.find(sandboxId) === of.sandbox;
+  return renderRefusal(
+    isThere ? refusals.portClosed(sandboxId, of.port) : refusals.notFound(sandboxId),
+    of.request.headers,
+  );
+}
+
+function isHealthCheck(request: ProxyRequest): boolean {
+  return request.method === "GET" && request.target === "/health";
+}
+
+function health(parts: DecideParts): Answer {
+  return parts.isHealthy() ? plainAnswer(200, "ok") : plainAnswer(503, "draining");
+}
+
+function answer(of: Answer): Decision {
+  return { kind: "answer", answer: of };
+}
+
+function isSet(value: string | undefined): value is string {
+  return value !== undefined && value !== "";
+}
+
+/** Without telling by its duration how much of it was right. */
+function isSame(sent: string, wanted: string): boolean {
+  const [a, b] = [sent, wanted].map((text) => new Bun.CryptoHasher("sha256").update(text).digest());
+  return a !== undefined && b !== undefined && timingSafeEqual(a, b);
+}

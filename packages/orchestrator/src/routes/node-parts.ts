@@ -1,0 +1,18 @@
+import type { ServiceInfoStatus } from "@sandlot/contracts/info";
+import type { OrchestratorConfig } from "../config";
+import type { HostMeter, MachineInfo } from "../info/host-metrics";
+import type { Sandboxes } from "../sandboxes/sandboxes";
+
+/** What the routes work with. */
+export type NodeParts = {
+  readonly config: OrchestratorConfig;
+  readonly sandboxes: Sandboxes;
+  readonly meter: HostMeter;
+  readonly machineInfo: MachineInfo;
+  readonly runtimeName: string;
+  /** New with every run of the service. */
+  readonly serviceId: string;
+  readonly startedAtMs: number;
+  /** Set by an operator; a node that is not Healthy takes no new sandboxes and keeps those it has. */
+  status: ServiceInfoStatus;
+};

@@ -1,0 +1,84 @@
+import { randomUUID } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { ServiceInfoStatus } from "@sandlot/contracts/info";
+import type { SlotPool } from "@sandlot/network";
+import type { Runtime } from "@sandlot/runtime-contract";
+import type { Logger } from "@sandlot/telemetry";
+import { adopt } from "./adoption/adopt";
+import type { OrchestratorConfig } from "./config";
+import { startEvents } from "./events";
+import { type GuestParts, startGuest } from "./guests/guest";
+import { availableMemoryBytes, HostMeter, readMachineInfo } from "./info/host-metrics";
+import { Journal } from "./journal/journal";
+import { limits } from "./limits";
+import type { NodeParts } from "./routes/node-parts";
+import { Sandboxes } from "./sandboxes/sandboxes";
+import { StartQueue } from "./sandboxes/start-queue";
+import { WarmPool } from "./warm/warm-pool";
+
+export type NodeNeeds = {
+  readonly logger: Logger;
+  readonly runtime: Runtime;
+  readonly slots: SlotPool;
+  /** Resets all proxied connections of one machine. */
+  readonly cutTraffic: (machineId: string) => void;
+};
+
+/** The node without its doors: journal, sandboxes, warm pool; earlier runs' machines are taken over when it resolves. */
+export type Node = AsyncDisposable & { readonly parts: NodeParts; readonly warm: WarmPool };
+
+export async function startNode(config: OrchestratorConfig, needs: NodeNeeds): Promise<Node> {
+  await using held = new AsyncDisposableStack();
+  const events = startEvents(needs.logger);
+  const journal = held.use(new Journal(join(config.basePath, "journal.sqlite")));
+  const { artifactsPath, guestLayerDir } = config;
+  const guestParts: GuestParts = { ...needs, journal, builds: { artifactsPath, guestLayerDir } };
+  const caBundle = config.guestCaFile === undefined ? undefined : await readFile(config.guestCaFile, "utf8");
+  const adopted = await adopt({ ...guestParts, events });
+
+  const queue = new StartQueue({
+    atOnce: limits.coldStartsAtOnce,
+    waiting: limits.coldStartsWaiting,
+    waitMs: limits.coldStartWaitMs,
+  });
+  const warm: WarmPool = new WarmPool(
+    { size: config.warmPoolSize, pinned: config.warmBuilds },
+    {
+      journal,
+      events,
+      start: (shape, times, signal) => startGuest(guestParts, { shape, times }, signal),
+      discard: (guest) => sandboxes.discard(guest),
+      isBusy: () => sandboxes.startingCount > 0,
+      availableBytes: availableMemoryBytes,
+    },
+  );
+  const sandboxes: Sandboxes = held.use(
+    new Sandboxes(config, {
+      ...guestParts,
+      events,
+      defaults: { caBundle, proxy: config.guestProxy },
+      claimWarm: (shape) => warm.claim(shape),
+      startCold: (shape, times, signal) => queue.run(() => startGuest(guestParts, { shape, times }, signal), signal),
+      cutTraffic: needs.cutTraffic,
+    }),
+  );
+  held.use(warm); // disposed of before the sandboxes, so that nothing is warmed into a stopping node
+  for (const { guest, sandbox } of adopted.live) sandboxes.adopt(guest, sandbox);
+  for (const guest of adopted.warm) warm.adopt(guest);
+  warm.start();
+
+  const parts: NodeParts = {
+    config,
+    sandboxes,
+    meter: new HostMeter(config.basePath),
+    machineInfo: await readMachineInfo(),
+    runtimeName: needs.runtime.name,
+    serviceId: randomUUID(),
+    startedAtMs: Date.now(),
+    status: ServiceInfoStatus.Healthy,
+  };
+  await parts.meter.read(); // the first reading is what later ones are measured against
+  const whole = held.move();
+  return { parts, warm, [Symbol.asyncDispose]: () => whole.disposeAsync() };
+}

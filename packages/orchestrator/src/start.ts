@@ -1,0 +1,64 @@
+import { ServiceInfoStatus } from "@sandlot/contracts/info";
+import { type SandboxProxy as FrontProxy, startProxy } from "@sandlot/proxy";
+import type { Logger } from "@sandlot/telemetry";
+import type { OrchestratorConfig } from "./config";
+import { type HostParts, startHost } from "./host";
+import { decide } from "./proxy/decide";
+import { startGrpcServer } from "./routes/grpc-server";
+import { nodeRoutes } from "./routes/service";
+import { type Node, startNode } from "./start-node";
+
+export type Orchestrator = AsyncDisposable & { readonly grpcPort: number; readonly proxyPort: number };
+
+/**
+ * Starts the node's service. Resolves once the machines of earlier runs are taken over and both doors are open.
+ * Disposing closes the doors and lets every sandbox live on.
+ * @param host a runtime and a network that replace this host's own, for tests
+ */
+export async function startOrchestrator(
+  config: OrchestratorConfig,
+  parts: { logger: Logger; host?: HostParts },
+): Promise<Orchestrator> {
+  const { logger } = parts;
+  await using held = new AsyncDisposableStack();
+  const host = parts.host ?? held.use(await startHost(config, logger));
+  // The proxy needs the node to find sandboxes, the node needs the proxy to cut their traffic.
+  const doors: { proxy?: FrontProxy } = {};
+  const node: Node = held.use(
+    await startNode(config, { logger, ...host, cutTraffic: (machineId) => doors.proxy?.cut(machineId) }),
+  );
+  doors.proxy = held.use(
+    startProxy(
+      { listenHost: config.listenHost, listenPort: config.proxyPort },
+      {
+        logger: logger.room("proxy"),
+        decide: (request) =>
+          decide(
+            {
+              find: (sandboxId) => node.parts.sandboxes.find(sandboxId),
+              isHealthy: () => node.parts.status === ServiceInfoStatus.Healthy,
+            },
+            request,
+          ),
+      },
+    ),
+  );
+  const grpc = held.use(
+    await startGrpcServer(
+      { host: config.listenHost, port: config.grpcPort },
+      nodeRoutes(node.parts, logger.room("grpc")),
+    ),
+  );
+  logger.info("orchestrator ready", {
+    grpcPort: grpc.port,
+    proxyPort: doors.proxy.port,
+    sandboxes: node.parts.sandboxes.list().length,
+    warm: node.warm.readyCount,
+  });
+  const whole = held.move();
+  return {
+    grpcPort: grpc.port,
+    proxyPort: doors.proxy.port,
+    [Symbol.asyncDispose]: () => whole.disposeAsync(),
+  };
+}

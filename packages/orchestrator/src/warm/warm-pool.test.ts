@@ -1,0 +1,90 @@
+import { describe, expect, it } from "bun:test";
+import { silentLogger } from "@sandlot/telemetry";
+import { BUILD, createRequest, eventually, FakeRuntime, FakeSlots, tempNode } from "../../test/fakes";
+import { parseCreate } from "../sandboxes/parse-create";
+import { startNode } from "../start-node";
+import { WarmPool } from "./warm-pool";
+
+const SHAPE = { buildId: BUILD, cpuCount: 2, memoryMiB: 512, diskMiB: 1024 };
+
+async function warmNode(size: number) {
+  const temp = tempNode();
+  const runtime = new FakeRuntime();
+  const slots = new FakeSlots();
+  const start = () =>
+    startNode(
+      { ...temp.config, warmPoolSize: size, warmBuilds: [SHAPE] },
+      { logger: silentLogger, runtime, slots, cutTraffic: () => undefined },
+    );
+  let node = await start();
+  return {
+    runtime,
+    slots,
+    get warm() {
+      return node.warm;
+    },
+    get sandboxes() {
+      return node.parts.sandboxes;
+    },
+    make: (id: string) => node.parts.sandboxes.create(parseCreate(createRequest(id), 0)),
+    async restart(between: () => Promise<void> = async () => undefined) {
+      await node[Symbol.asyncDispose]();
+      await between();
+      node = await start();
+    },
+    async [Symbol.asyncDispose]() {
+      await node[Symbol.asyncDispose]();
+      for (const machine of [...runtime.machines.values()]) await machine.end();
+      temp[Symbol.dispose]();
+    },
+  };
+}
+
+describe(WarmPool, () => {
+  it("keeps pinned builds ready and frozen, hands one over thawed, and makes another", async () => {
+    await using node = await warmNode(2);
+    await eventually(() => node.warm.readyCount === 2);
+    expect([...node.runtime.machines.values()].every((machine) => machine.frozen)).toBe(true);
+    await node.make("i1");
+    const claimed = node.sandboxes.find("i1")?.guest.machineId ?? "";
+    expect(node.runtime.machines.get(claimed)?.frozen).toBe(false);
+    expect(node.runtime.machines.get(claimed)?.envd.inits).toHaveLength(1);
+    await eventually(() => node.warm.readyCount === 2);
+    expect(node.runtime.started).toBe(3);
+  });
+
+  it("never hands out a machine that has died, and replaces it", async () => {
+    await using node = await warmNode(1);
+    await eventually(() => node.warm.readyCount === 1);
+    const dead = node.runtime.only;
+    await dead.die({ exitCode: 1, outOfMemory: false });
+    await node.make("i1");
+    expect(node.sandboxes.find("i1")?.guest.machineId).not.toBe(dead.machineId);
+    await eventually(() => node.warm.readyCount === 1);
+  });
+
+  it("falls back to the next machine when one refuses its identity", async () => {
+    await using node = await warmNode(1);
+    await eventually(() => node.warm.readyCount === 1);
+    const bad = node.runtime.only;
+    await fetch(`http://${bad.address}:49983/init`, {
+      method: "POST",
+      body: JSON.stringify({ accessToken: "foreign" }),
+    });
+    await node.make("i1");
+    expect(node.sandboxes.find("i1")?.guest.machineId).not.toBe(bad.machineId);
+    await eventually(() => !node.runtime.machines.has(bad.machineId));
+  });
+
+  it("takes frozen machines over after a restart and discards the silent ones", async () => {
+    await using node = await warmNode(2);
+    await eventually(() => node.warm.readyCount === 2);
+    const [good, silent] = [...node.runtime.machines.values()];
+    await node.restart(async () => silent?.envd.stop());
+    expect(node.runtime.machines.has(good?.machineId ?? "")).toBe(true);
+    expect(good?.frozen).toBe(true);
+    expect(node.runtime.machines.has(silent?.machineId ?? "")).toBe(false);
+    await eventually(() => node.warm.readyCount === 2);
+    expect(node.slots.out.size).toBe(2);
+  });
+});

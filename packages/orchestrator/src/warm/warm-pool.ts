@@ -1,0 +1,189 @@
+import { sleep } from "@sandlot/lifetime";
+import { type MachineShape, shapeKey } from "../config";
+import type { NodeEvents } from "../events";
+import type { Guest, StageTimes } from "../guests/guest";
+import type { Journal } from "../journal/journal";
+import { limits } from "../limits";
+import { planWarm, type WarmDemand, type WarmRules } from "./plan-warm";
+
+export type WarmParts = {
+  readonly journal: Journal;
+  readonly events: NodeEvents;
+  /** A cold start; the pool calls it one at a time. */
+  readonly start: (shape: MachineShape, times: StageTimes, signal: AbortSignal) => Promise<Guest>;
+  /** Ends and forgets a guest; repeats by itself what fails. */
+  readonly discard: (guest: Guest) => void;
+  /** Creates in flight: refilling steps back for them. */
+  readonly isBusy: () => boolean;
+  readonly availableBytes: () => Promise<number>;
+};
+
+export type WarmConfig = { readonly size: number; readonly pinned: readonly MachineShape[] };
+
+/**
+ * Machines that are ready before anyone asks: started, envd up, frozen, nobody's. A machine leaves the pool exactly
+ * once, by `claim` or by being discarded; the journal knows it as `warm` while it is here. Disposing stops refilling
+ * and leaves the machines alive for the next run.
+ */
+export class WarmPool implements AsyncDisposable {
+  readonly #parts: WarmParts;
+  readonly #rules: WarmRules;
+  readonly #demand = new Map<string, { shape: MachineShape; askedAtMs: number; isPinned: boolean }>();
+  readonly #ready = new Map<string, Guest[]>();
+  readonly #making = new Map<string, number>();
+  readonly #restUntilMs = new Map<string, number>();
+  readonly #stop = new AbortController();
+  #bell = Promise.withResolvers<void>();
+  #loop: Promise<void> | undefined;
+
+  constructor(config: WarmConfig, parts: WarmParts) {
+    this.#parts = parts;
+    this.#rules = {
+      size: config.size,
+      shapes: limits.warmShapes,
+      idleMs: limits.warmIdleMs,
+      floorBytes: limits.warmFloorBytes,
+      yieldBytes: limits.warmYieldBytes,
+      costBytes: limits.warmCostBytes,
+    };
+    // The first named is wanted most.
+    for (const [index, shape] of config.pinned.entries())
+      this.#demand.set(shapeKey(shape), { shape, askedAtMs: -index, isPinned: true });
+  }
+
+  /** Starts keeping the pool full, in the background. */
+  start(): void {
+    this.#loop ??= this.#run();
+  }
+
+  get readyCount(): number {
+    return [...this.#ready.values()].reduce((sum, guests) => sum + guests.length, 0);
+  }
+
+  /** Notes the demand and hands over a living machine of that shape, still frozen; the caller owns it. Undefined when there is none. */
+  claim(shape: MachineShape): Guest | undefined {
+    const key = shapeKey(shape);
+    const known = this.#demand.get(key);
+    this.#demand.set(key, { shape, askedAtMs: Date.now(), isPinned: known?.isPinned ?? false });
+    const guest = this.#ready.get(key)?.shift(); // one that died has removed itself
+    this.kick();
+    return guest;
+  }
+
+  /** Takes over a ready, frozen machine. */
+  adopt(guest: Guest): void {
+    this.#admit(guest);
+  }
+
+  /** Looks at once whether there is something to do. */
+  kick(): void {
+    this.#bell.resolve();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort(new Error("the node is stopping"));
+    this.kick();
+    await this.#loop;
+  }
+
+  #admit(guest: Guest): void {
+    const key = shapeKey(guest.shape);
+    const guests = this.#ready.get(key) ?? [];
+    this.#ready.set(key, guests);
+    guests.push(guest);
+    void guest.machine.ended.then(() => {
+      const at = guests.indexOf(guest);
+      if (at === -1) return; // claimed before it died: no longer ours
+      guests.splice(at, 1);
+      this.#parts.events.warmDropped({ machineId: guest.machineId, why: "it died" });
+      this.#parts.discard(guest);
+      this.kick();
+    });
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      this.#bell = Promise.withResolvers();
+      while (!signal.aborted && (await this.#step()));
+      const rest = new AbortController();
+      await Promise.race([this.#bell.promise, sleep(limits.warmRoundMs, rest.signal).catch(() => undefined)]);
+      rest.abort(new Error("the bell rang"));
+    }
+  }
+
+  /** Does the one next thing; false when there is nothing to do. */
+  async #step(): Promise<boolean> {
+    const nowMs = Date.now();
+    for (const [key, untilMs] of this.#restUntilMs) if (untilMs <= nowMs) this.#restUntilMs.delete(key);
+    this.#forgetIdle(nowMs);
+    const demand: WarmDemand[] = [...this.#demand.values()];
+    const step = planWarm(
+      {
+        demand,
+        counts: this.#counts(),
+        nowMs,
+        availableBytes: await this.#parts.availableBytes(),
+        resting: new Set(this.#restUntilMs.keys()),
+      },
+      this.#rules,
+    );
+    if (step === undefined) return false;
+    if (step.do === "drop") return this.#drop(step.key);
+    await this.#stepBack();
+    if (this.#stop.signal.aborted) return false;
+    await this.#make(step.shape);
+    return true;
+  }
+
+  #drop(key: string): boolean {
+    const guest = this.#ready.get(key)?.pop();
+    if (guest === undefined) return false;
+    this.#parts.events.warmDropped({ machineId: guest.machineId, why: "not wanted any more, or memory is short" });
+    this.#parts.discard(guest);
+    return true;
+  }
+
+  /** The list of what was asked for must not grow with every build ever started. */
+  #forgetIdle(nowMs: number): void {
+    for (const [key, demand] of this.#demand)
+      if (!demand.isPinned && nowMs - demand.askedAtMs >= this.#rules.idleMs) this.#demand.delete(key);
+  }
+
+  async #make(shape: MachineShape): Promise<void> {
+    const key = shapeKey(shape);
+    const times: StageTimes = {};
+    this.#making.set(key, 1);
+    try {
+      const guest = await this.#parts.start(shape, times, this.#stop.signal);
+      await guest.machine.freeze().catch((thrown) => {
+        this.#parts.discard(guest);
+        throw thrown;
+      });
+      this.#parts.journal.setMachineState(guest.machineId, "warm");
+      this.#admit(guest);
+      const ready = this.#ready.get(key)?.length ?? 0;
+      this.#parts.events.warmReady({ shape, machineId: guest.machineId, ready, times });
+    } catch (thrown) {
+      if (this.#stop.signal.aborted) return;
+      this.#restUntilMs.set(key, Date.now() + limits.warmRetryMs);
+      this.#parts.events.warmFailed({ shape, thrown });
+    } finally {
+      this.#making.delete(key);
+    }
+  }
+
+  /** Live requests first, but a steady stream of them must not starve the pool. */
+  async #stepBack(): Promise<void> {
+    const untilMs = Date.now() + limits.warmStepBackMs;
+    while (this.#parts.isBusy() && Date.now() < untilMs && !this.#stop.signal.aborted)
+      await sleep(20, this.#stop.signal).catch(() => undefined);
+  }
+
+  #counts(): Map<string, number> {
+    const counts = new Map<string, number>();
+    for (const [key, guests] of this.#ready) counts.set(key, guests.length);
+    for (const [key, making] of this.#making) counts.set(key, (counts.get(key) ?? 0) + making);
+    return counts;
+  }
+}

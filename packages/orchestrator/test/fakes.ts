@@ -1,0 +1,318 @@
+/** In-process stand-ins for runtime, slots and envd. Machines outlive the node that made them, as real ones do. */
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { type SandboxConfigSchema, SandboxCreateRequestSchema } from "@sandlot/contracts/orchestrator";
+import type { EgressPolicy } from "@sandlot/domain";
+import type { Slot, SlotPool } from "@sandlot/network";
+import type { Machine, MachineEnd, Runtime, StartMachine } from "@sandlot/runtime-contract";
+import type { OrchestratorConfig } from "../src/config";
+
+export const ENVD_PORT = 49_983;
+
+export type FakeEnvd = {
+  inits: { body: Record<string, unknown>; status: number }[];
+  token: string | undefined;
+  envs: Record<string, string>;
+  /** The daemon dies and PID 1 starts it anew, without identity. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+};
+
+/** Behind a door of its own, since a restart must close every connection, also one that never asked anything. */
+async function startFakeEnvd(address: string): Promise<FakeEnvd> {
+  const state = { token: undefined as string | undefined, envs: {} as Record<string, string> };
+  const open = new Set<Socket>();
+  const server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    idleTimeout: 0,
+    async fetch(request) {
+      const { status, body } = answer(request, await request.text());
+      return new Response(body ?? null, { status, headers: { "content-type": "application/json" } });
+    },
+  });
+  let door: Server | undefined;
+  async function serve(): Promise<void> {
+    door = createServer((socket) => {
+      const inner = connect(server.port ?? 0, "127.0.0.1");
+      for (const end of [socket, inner]) {
+        open.add(end);
+        end.on("error", () => undefined);
+        end.on("close", () => {
+          open.delete(end);
+          socket.destroy();
+          inner.destroy();
+        });
+      }
+      socket.pipe(inner).pipe(socket);
+    });
+    await new Promise<void>((resolve) => door?.listen(ENVD_PORT, address, resolve));
+  }
+  async function stop(): Promise<void> {
+    const closed = new Promise<void>((resolve) => (door === undefined ? resolve() : door.close(() => resolve())));
+    for (const socket of open) socket.destroy();
+    await closed;
+    door = undefined;
+  }
+  function answer(request: Request, text: string): { status: number; body?: string } {
+    const { pathname: path } = new URL(request.url);
+    if (path === "/health") return { status: 204 };
+    if (path === "/init") {
+      const body = JSON.parse(text) as Record<string, unknown>;
+      const status = state.token !== undefined && body.accessToken !== state.token ? 401 : 204;
+      envd.inits.push({ body, status });
+      if (status === 204) {
+        state.token = body.accessToken as string | undefined;
+        state.envs = { E2B_SANDBOX_ID: String(body.sandboxId), ...(body.envVars as Record<string, string>) };
+      }
+      return { status };
+    }
+    if (state.token !== undefined && request.headers.get("x-access-token") !== state.token) return { status: 401 };
+    if (path === "/envs") return { status: 200, body: JSON.stringify(state.envs) };
+    return { status: 200, body: JSON.stringify({ host: request.headers.get("host"), path }) };
+  }
+  const envd: FakeEnvd = {
+    inits: [],
+    get token() {
+      return state.token;
+    },
+    get envs() {
+      return state.envs;
+    },
+    async restart() {
+      await stop();
+      state.token = undefined;
+      state.envs = {};
+      await Bun.sleep(30);
+      await serve();
+    },
+    async stop() {
+      await stop();
+      await server.stop(true);
+    },
+  };
+  await serve();
+  return envd;
+}
+
+export class FakeMachine implements Machine {
+  readonly machineId: string;
+  readonly address: string;
+  readonly envd: FakeEnvd;
+  readonly request: StartMachine;
+  frozen = false;
+  readonly #end = Promise.withResolvers<MachineEnd>();
+  readonly ended = this.#end.promise;
+  readonly #gone: () => void;
+  #over = false;
+  constructor(request: StartMachine, envd: FakeEnvd, gone: () => void) {
+    this.machineId = request.machineId;
+    this.address = request.slot.address;
+    this.request = request;
+    this.envd = envd;
+    this.#gone = gone;
+  }
+  async freeze(): Promise<void> {
+    this.frozen = true;
+  }
+  async thaw(): Promise<void> {
+    this.frozen = false;
+  }
+  async stats() {
+    return {
+      cpuUsedMicros: 0,
+      memoryUsedBytes: 0,
+      memoryCacheBytes: 0,
+      memoryLimitBytes: 0,
+      diskUsedBytes: 0,
+      diskLimitBytes: 0,
+      pids: 1,
+    };
+  }
+  async end(): Promise<void> {
+    await this.die({ exitCode: 137, outOfMemory: false });
+  }
+  async die(end: MachineEnd): Promise<void> {
+    if (this.#over) return;
+    this.#over = true;
+    await this.envd.stop();
+    this.#gone();
+    this.#end.resolve(end);
+  }
+}
+
+export class FakeRuntime implements Runtime {
+  readonly name = "container";
+  readonly capabilities = {
+    memorySnapshots: false,
+    filesystemSnapshots: false,
+    diskLimit: true,
+    nestedContainers: false,
+    hardwareIsolation: false,
+  };
+  readonly machines = new Map<string, FakeMachine>();
+  readonly swept: ReadonlySet<string>[] = [];
+  started = 0;
+  /** Called before each start; throw to fail it, wait to slow it down. */
+  onStart: (request: StartMachine, signal: AbortSignal) => Promise<void> = async () => undefined;
+
+  async probe() {
+    return { usable: true, problems: [], notes: [] };
+  }
+  async start(request: StartMachine, signal: AbortSignal): Promise<FakeMachine> {
+    this.started += 1;
+    await this.onStart(request, signal);
+    signal.throwIfAborted();
+    const envd = await startFakeEnvd(request.slot.address);
+    const machine = new FakeMachine(request, envd, () => this.machines.delete(request.machineId));
+    this.machines.set(machine.machineId, machine);
+    return machine;
+  }
+  async list(): Promise<Machine[]> {
+    return [...this.machines.values()];
+  }
+  async sweep(keep: ReadonlySet<string>): Promise<void> {
+    this.swept.push(keep);
+    for (const machine of [...this.machines.values()]) if (!keep.has(machine.machineId)) await machine.end();
+  }
+  get only(): FakeMachine {
+    const [machine, ...others] = this.machines.values();
+    if (machine === undefined || others.length > 0)
+      throw new Error(`there are ${this.machines.size} machines, not one`);
+    return machine;
+  }
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+let nets = 0;
+
+export class FakeSlots implements SlotPool {
+  readonly #net = ((nets++ + (process.pid % 100) * 2) % 200) + 20;
+  readonly out = new Set<number>();
+  readonly egress = new Map<number, EgressPolicy>();
+  #next = 1;
+  failEgress: Error | undefined;
+
+  async lease(): Promise<Slot> {
+    const index = this.#next++;
+    this.out.add(index);
+    return this.#slot(index);
+  }
+  async adopt(index: number): Promise<Slot> {
+    this.out.add(index);
+    this.#next = Math.max(this.#next, index + 1);
+    return this.#slot(index);
+  }
+  async applyEgress(slot: Slot, policy: EgressPolicy): Promise<void> {
+    if (this.failEgress !== undefined) throw this.failEgress;
+    this.egress.set(slot.index, policy);
+  }
+  async release(slot: Slot): Promise<void> {
+    this.out.delete(slot.index);
+    this.egress.delete(slot.index);
+  }
+  async sweep(keep: ReadonlySet<number>): Promise<void> {
+    for (const index of this.out) if (!keep.has(index)) this.out.delete(index);
+  }
+  async removeAll(): Promise<void> {
+    this.out.clear();
+  }
+  counts() {
+    return { ready: 0, leased: this.out.size };
+  }
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  /** Every address of 127/8 is this host's own, so each fake guest gets one. */
+  #slot(index: number): Slot {
+    return {
+      index,
+      leaseId: index,
+      netnsPath: `/fake/${index}`,
+      address: `127.${this.#net}.${index >> 8}.${(index & 255) + 1}`,
+      guestCidr: "169.254.0.21/30",
+      guestGateway: "169.254.0.22",
+      hostLink: "guest0",
+      mtu: 1400,
+    };
+  }
+}
+
+export const BUILD = "11111111-1111-4111-8111-111111111111";
+
+/** A data directory with one sealed build in it. */
+export function tempNode(): Disposable & { config: OrchestratorConfig; dir: string } {
+  const dir = mkdtempSync(join(tmpdir(), "sandlot-node-"));
+  mkdirSync(join(dir, "artifacts/builds", BUILD), { recursive: true });
+  mkdirSync(join(dir, "artifacts/layers"), { recursive: true });
+  writeFileSync(join(dir, "artifacts/layers/abc.erofs"), "");
+  writeFileSync(
+    join(dir, "artifacts/builds", BUILD, "build.json"),
+    JSON.stringify({
+      version: 1,
+      buildId: BUILD,
+      layers: ["layers/abc.erofs"],
+      user: "user",
+      workdir: "/home/user",
+      envdVersion: "0.6.13",
+    }),
+  );
+  const config: OrchestratorConfig = {
+    listenHost: "127.0.0.1",
+    grpcPort: 0,
+    proxyPort: 0,
+    nodeId: "node1",
+    nodeIp: "127.0.0.1",
+    basePath: join(dir, "node"),
+    artifactsPath: join(dir, "artifacts"),
+    guestLayerDir: join(dir, "guest-layer"),
+    launcherPath: "/nowhere",
+    installationTag: "test",
+    slotCidr: "10.12.0.0/16",
+    slotPoolSize: 0,
+    upperPoolSize: 0,
+    warmPoolSize: 0,
+    warmBuilds: [],
+    maxSandboxes: 200,
+    dnsUpstreams: [],
+    guestCaFile: undefined,
+    guestProxy: { http: undefined, https: undefined, none: undefined },
+    logLevel: "silent",
+  };
+  return { config, dir, [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }) };
+}
+
+export function createRequest(sandboxId: string, change: MessageInitShape<typeof SandboxConfigSchema> = {}) {
+  return create(SandboxCreateRequestSchema, {
+    sandbox: {
+      sandboxId,
+      templateId: "template1",
+      baseTemplateId: "template1",
+      buildId: BUILD,
+      teamId: "team1",
+      executionId: `x-${sandboxId}`,
+      vcpu: 2n,
+      ramMb: 512n,
+      totalDiskSizeMb: 1024n,
+      envdAccessToken: "token-1",
+      envVars: { COLOUR: "blue" },
+      metadata: { owner: "tests" },
+      ...change,
+    } as MessageInitShape<typeof SandboxConfigSchema>,
+    startTime: timestampFromMs(1_000_000),
+    endTime: timestampFromMs(2_000_000),
+  });
+}
+
+/** Waits until `holds` does. */
+export async function eventually(holds: () => boolean, withinMs = 5_000): Promise<void> {
+  const untilMs = Date.now() + withinMs;
+  while (!holds()) {
+    if (Date.now() > untilMs) throw new Error("it never came to hold");
+    await Bun.sleep(5);
+  }
+}
