@@ -1,1 +1,2 @@
-export {};
+export { type ClientProxyConfig, loadClientProxyConfig } from "./config";
+export { type ClientProxy, startClientProxy } from "./start";
