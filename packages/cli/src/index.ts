@@ -1,1 +1,2 @@
-export {};
+/** The command-line program. */
+export { runCli } from "./main";

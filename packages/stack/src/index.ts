@@ -1,1 +1,23 @@
-export {};
+/** Everything `sandlot` does to an installation on one machine. */
+export { type ClientEnv, clientEnv, exportLines } from "./client-env";
+export { down } from "./commands/down";
+export { logNames, showLogs } from "./commands/logs";
+export { restart } from "./commands/restart";
+export { type InstallationStatus, type ServiceStatus, status } from "./commands/status";
+export { ISOLATION, type UpResult, up } from "./commands/up";
+export { ensureDist, recipes } from "./dist";
+export { stackFaults } from "./faults";
+export { ensurePackages, missingPackages } from "./host/packages";
+export { CHECKOUT, DEFAULT_DATA_DIR, DIST, MACHINE_CACHE, pathsOf } from "./paths";
+export { lineProgress, type Progress, silentProgress } from "./progress";
+export {
+  canonical,
+  loadSettings,
+  PORTS,
+  type PortName,
+  type Ports,
+  readSettings,
+  type Settings,
+  type SettingsRequest,
+} from "./settings";
+export { supervise } from "./supervise";

@@ -22,5 +22,6 @@ export {
   writeMark,
 } from "./processes";
 export { type PrivateRedis, type RedisOptions, startRedis, stopRedis } from "./redis";
+export { removeResidue } from "./remove-residue";
 export { findResidue, type Residue, type ResidueKind } from "./residue";
 export { asUser, type Detached, inherited, run, spawnDetached, tryRun } from "./spawn";

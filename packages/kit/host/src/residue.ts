@@ -1,5 +1,5 @@
 /** What an installation has left on its host: found by its tag and its data directory, never by asking its services. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { tryRun } from "./spawn";
 
@@ -13,7 +13,7 @@ export type ResidueKind = "process" | "mount" | "namespace" | "link" | "cgroup" 
 export async function findResidue(of: { tag: string; dataDir?: string }): Promise<Residue[]> {
   const [links, tables, loops] = await Promise.all([findLinks(of.tag), findTables(of.tag), findLoops(of.dataDir)]);
   return [
-    ...findProcesses(of.dataDir),
+    ...findProcesses(of.tag, of.dataDir),
     ...findMounts(of.tag, of.dataDir),
     ...findNamespaces(of.tag),
     ...links,
@@ -23,21 +23,44 @@ export async function findResidue(of: { tag: string; dataDir?: string }): Promis
   ];
 }
 
-/** Processes whose arguments, executable or environment name the data directory; this process and its parents apart. */
-function findProcesses(dataDir: string | undefined): Residue[] {
-  if (dataDir === undefined) return [];
+/** Programs of ours: somebody's editor in the data directory is not residue. */
+const PROGRAMS = new Set([
+  "launcher",
+  "init",
+  "orchestrator",
+  "api",
+  "client-proxy",
+  "lxcfs",
+  "postgres",
+  "redis-server",
+  "bun",
+]);
+
+/**
+ * Processes in the tag's cgroups, and our programs that run in, or were told of, the data directory; this process and
+ * its parents apart.
+ */
+function findProcesses(tag: string, dataDir: string | undefined): Residue[] {
   const own = ancestry();
-  return readdirSync("/proc")
+  return list("/proc")
     .filter((name) => /^\d+$/.test(name) && !own.has(Number(name)))
     .flatMap((pid) => {
       const args = readText(`/proc/${pid}/cmdline`);
-      const env = readText(`/proc/${pid}/environ`);
-      if (args === "" && env === "") return []; // kernel threads and zombies
-      const holds = args.includes(dataDir) || env.includes(`ORCHESTRATOR_BASE_PATH=${dataDir}/`);
-      return holds
+      if (args === "") return []; // kernel threads and zombies
+      const isGuest = readText(`/proc/${pid}/cgroup`).includes(`/sandlot-${tag}/`);
+      const isOurs = isGuest || (dataDir !== undefined && isProgramOf(pid, args, dataDir));
+      return isOurs
         ? [{ kind: "process" as const, name: `${pid} ${args.replaceAll("\0", " ").trim().slice(0, 100)}` }]
         : [];
     });
+}
+
+function isProgramOf(pid: string, args: string, dataDir: string): boolean {
+  const program = (args.split(/[\0 ]/)[0] ?? "").split("/").at(-1)?.replace(/:$/, "") ?? "";
+  // Of the many things Bun may run for a person here, only the supervisor is a remainder.
+  if (!PROGRAMS.has(program) || (program === "bun" && !args.includes("\0supervise\0"))) return false;
+  if (args.includes(`${dataDir}/`) || args.split("\0").includes(dataDir)) return true;
+  return readText(`/proc/${pid}/environ`).includes(`=${dataDir}/`) || isBelow(readLink(`/proc/${pid}/cwd`), dataDir);
 }
 
 function ancestry(): Set<number> {
@@ -113,6 +136,14 @@ function list(dir: string): string[] {
 function readText(path: string): string {
   try {
     return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+function readLink(path: string): string {
+  try {
+    return readlinkSync(path);
   } catch {
     return "";
   }

@@ -1,0 +1,30 @@
+import { type InstallationStatus, status } from "@sandlot/stack";
+import { command } from "../command";
+import { DATA, JSON_OUT } from "../flags";
+
+export const statusCommand = command({
+  name: "status",
+  summary: "Show what runs, on which ports, how isolated, and how many sandboxes",
+  details: "Exit code 0 when everything runs, 1 when something does not.",
+  flags: { ...DATA, ...JSON_OUT },
+  async run({ flags, io }) {
+    const now = await status(flags.data);
+    io.out(flags.json ? JSON.stringify(now) : table(now));
+    return now.isUp ? 0 : 1;
+  },
+});
+
+function table(now: InstallationStatus): string {
+  const rows = now.services.map(
+    ({ name, state, port, pid }) =>
+      `${name.padEnd(14)}${state.padEnd(15)}${port === undefined ? "" : `port ${port}`.padEnd(12)}${pid === undefined ? "" : `pid ${pid}`}`,
+  );
+  const head = [
+    `directory     ${now.dataDir}`,
+    `state         ${now.isUp ? "up" : "not up"}`,
+    `isolation     ${now.isolation}`,
+    `slots         ${now.slotCidr}, tag ${now.tag}`,
+    `sandboxes     ${now.sandboxes ?? "unknown"}`,
+  ];
+  return [...head, "", ...rows].join("\n").replace(/ +$/gm, "");
+}

@@ -1,0 +1,91 @@
+/** Flags that several commands share. */
+import { DEFAULT_DATA_DIR, PORTS, type PortName, type Ports, type SettingsRequest } from "@sandlot/stack";
+import type { FlagSpec, FlagSpecs } from "./command";
+
+export const DATA = {
+  data: {
+    kind: "text",
+    sample: "dir",
+    help: "directory that holds everything of the installation",
+    fallback: DEFAULT_DATA_DIR,
+  },
+} as const satisfies FlagSpecs;
+
+export const JSON_OUT = {
+  json: { kind: "switch", help: "print one JSON object and nothing else" },
+} as const satisfies FlagSpecs;
+
+/** Those that are kept in stack.json and used again by the next `up`. */
+export const SETUP = {
+  "port-base": { kind: "whole", sample: "port", help: "number all ports from here" },
+  "api-port": portFlag("api"),
+  "proxy-port": portFlag("proxy"),
+  "proxy-health-port": portFlag("proxyHealth"),
+  "node-port": portFlag("nodeGrpc"),
+  "node-proxy-port": portFlag("nodeProxy"),
+  "api-grpc-port": portFlag("apiGrpc"),
+  "postgres-port": portFlag("postgres"),
+  "redis-port": portFlag("redis"),
+  host: { kind: "text", sample: "address", help: "where the API and the proxy listen (127.0.0.1)" },
+  domain: { kind: "text", sample: "name", help: "domain of sandboxes' host names (sandlot.test)" },
+  "slot-cidr": {
+    kind: "text",
+    sample: "range",
+    help: "addresses for sandboxes' network slots (10.12.0.0/16 or the next free)",
+  },
+  tag: {
+    kind: "text",
+    sample: "tag",
+    help: "four characters that mark links, namespaces and cgroups (from the directory)",
+  },
+  warm: { kind: "whole", sample: "n", help: "sandboxes of base kept ready (4)" },
+  "max-sandboxes": { kind: "whole", sample: "n", help: "sandboxes that may run at once on this machine (200)" },
+  "guest-ca": {
+    kind: "text",
+    sample: "file",
+    help: "PEM file that sandboxes trust, or none (what the host trusts beyond Mozilla's list)",
+  },
+  "guest-proxy": {
+    kind: "text",
+    sample: "url",
+    help: "proxy for sandboxes, or none (http_proxy and https_proxy of this shell)",
+  },
+} as const satisfies FlagSpecs;
+
+const PORT_FLAGS: { readonly [K in PortName]: keyof typeof SETUP } = {
+  api: "api-port",
+  proxy: "proxy-port",
+  proxyHealth: "proxy-health-port",
+  nodeGrpc: "node-port",
+  nodeProxy: "node-proxy-port",
+  apiGrpc: "api-grpc-port",
+  postgres: "postgres-port",
+  redis: "redis-port",
+};
+
+function portFlag(name: PortName): FlagSpec & { kind: "whole" } {
+  const { what, fallback } = PORTS[name];
+  return { kind: "whole", sample: "port", help: `port of ${what} (${fallback})` };
+}
+
+/** What was said on the command line; the rest is left to what was said before, or to the defaults. */
+export function settingsRequest(flags: Readonly<Record<string, unknown>>): SettingsRequest {
+  const whole = (name: string): number | undefined => flags[name] as number | undefined;
+  const text = (name: string): string | undefined => flags[name] as string | undefined;
+  const ports = Object.entries(PORT_FLAGS).flatMap(([port, flag]) =>
+    whole(flag) === undefined ? [] : [[port, whole(flag)]],
+  );
+  return {
+    dataDir: text("data") ?? DEFAULT_DATA_DIR,
+    portBase: whole("port-base"),
+    ports: Object.fromEntries(ports) as Partial<Ports>,
+    host: text("host"),
+    domain: text("domain"),
+    slotCidr: text("slot-cidr"),
+    tag: text("tag"),
+    warm: whole("warm"),
+    maxSandboxes: whole("max-sandboxes"),
+    guestCa: text("guest-ca"),
+    guestProxy: text("guest-proxy"),
+  };
+}

@@ -1,0 +1,48 @@
+/** The whole command-line program: signals, commands, exit code. */
+import { Interrupted } from "./command";
+import { downCommand } from "./commands/down";
+import { envCommand } from "./commands/env";
+import { logsCommand } from "./commands/logs";
+import { restartCommand } from "./commands/restart";
+import { statusCommand } from "./commands/status";
+import { superviseCommand } from "./commands/supervise";
+import { testCommand } from "./commands/test";
+import { upCommand } from "./commands/up";
+import { runProgram } from "./program";
+
+const COMMANDS = [
+  upCommand,
+  downCommand,
+  restartCommand,
+  statusCommand,
+  envCommand,
+  logsCommand,
+  testCommand,
+  superviseCommand,
+];
+
+/** Sets the exit code; a third signal ends the process on the spot. */
+export async function runCli(
+  words: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<void> {
+  const first = new AbortController();
+  const second = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(name, () => {
+      if (!first.signal.aborted) first.abort(new Interrupted(name));
+      else if (!second.signal.aborted) second.abort(new Interrupted(name));
+      else process.exit(130);
+    });
+  }
+  const io = {
+    out: (text: string) => void process.stdout.write(`${text}\n`),
+    err: (text: string) => void process.stderr.write(`${text}\n`),
+  };
+  // A reader that went away, as in `sandlot logs | head`, ends the command quietly.
+  process.stdout.on("error", () => process.exit(0));
+  const interrupts = { first: first.signal, second: second.signal };
+  process.exitCode = await runProgram({ commands: COMMANDS, io, interrupts, env }, words);
+  // Handles that libraries keep open must not keep a finished command alive.
+  setTimeout(() => process.exit(), 200).unref();
+}

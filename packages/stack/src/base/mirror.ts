@@ -1,0 +1,51 @@
+/** Where Debian's archive is from here: the host's own mirror if it has one, else Debian's. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+const DEBIAN = "http://deb.debian.org/debian";
+const SECURITY = "http://deb.debian.org/debian-security";
+
+/** One-line sources of a suite, its updates and its security fixes. */
+export function debianSources(suite: string, hostSources: readonly string[] = readHostSources()): string[] {
+  const uris = hostSources.flatMap(urisOf);
+  const main = uris.find((uri) => /\/debian\/?$/.test(uri)) ?? DEBIAN;
+  const security = uris.find((uri) => /\/debian-security\/?$/.test(uri)) ?? SECURITY;
+  return [
+    `deb ${trim(main)} ${suite} main`,
+    `deb ${trim(main)} ${suite}-updates main`,
+    `deb ${trim(security)} ${suite}-security main`,
+  ];
+}
+
+/** Both formats of apt: `URIs:` fields, and lines that begin with deb. */
+function urisOf(text: string): string[] {
+  const fields = [...text.matchAll(/^URIs:\s*(.+)$/gm)].flatMap(([, list]) => (list ?? "").trim().split(/\s+/));
+  const lines = [...text.matchAll(/^deb\s+(?:\[[^\]]*\]\s+)?(\S+)/gm)].map(([, uri]) => uri ?? "");
+  return [...fields, ...lines].filter((uri) => /^https?:/.test(uri));
+}
+
+function readHostSources(): string[] {
+  const dir = "/etc/apt/sources.list.d";
+  const names = list(dir).filter((name) => /\.(list|sources)$/.test(name));
+  return ["/etc/apt/sources.list", ...names.map((name) => join(dir, name))].map(readText);
+}
+
+function trim(uri: string): string {
+  return uri.replace(/\/$/, "");
+}
+
+function list(dir: string): string[] {
+  try {
+    return readdirSync(dir).sort();
+  } catch {
+    return [];
+  }
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}

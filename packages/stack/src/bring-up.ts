@@ -1,0 +1,169 @@
+/** Brings everything of an installation up, step by step; adopts what already runs. */
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { ensureInstallation, migrate, openDatabase, registerTemplateBuild } from "@sandlot/db";
+import { isPortFree } from "@sandlot/host";
+import { ensureBase } from "./base/build";
+import { BASE_SHAPE, ENVD_VERSION, installBase } from "./base/install";
+import { loadBaseRecipe } from "./base/recipe";
+import { ensureDist } from "./dist";
+import { stackFaults } from "./faults";
+import { nameOf, requireFitHost, requireFitNetwork } from "./host/fitness";
+import { findHostCertificates, findHostProxies, type GuestProxies } from "./host/guest-trust";
+import { ensurePackages } from "./host/packages";
+import { type DataPaths, pathsOf } from "./paths";
+import type { Progress } from "./progress";
+import { ensureSecrets, type Secrets } from "./secrets";
+import { ensurePostgres, ensureRedis, runningServers } from "./services/private-servers";
+import { ensureService, runningService, untilHealthy } from "./services/process";
+import { keepSpecs } from "./services/specs-file";
+import { postgresUrl, type ServiceSpec, serviceSpecs } from "./services/table";
+import { keepSettings, PORTS, type PortName, type Settings } from "./settings";
+
+export type BringUp = {
+  readonly settings: Settings;
+  readonly progress: Progress;
+  /** Read for the host's proxies only. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly signal?: AbortSignal | undefined;
+};
+
+/** @throws a Fault with one line for a person; what was started until then keeps running */
+export async function bringUp(of: BringUp): Promise<void> {
+  const { settings, progress, signal } = of;
+  const paths = pathsOf(settings.dataDir);
+  const host = await requireFitHost();
+  progress.say("host", `${nameOf(host.osRelease)}, Linux ${host.kernel}, ${host.arch}`);
+  await requireFreePorts(settings, paths);
+  for (const dir of [paths.root, paths.run, paths.logs, paths.artifacts, paths.node])
+    mkdirSync(dir, { recursive: true });
+  keepSettings(settings);
+  const secrets = ensureSecrets(paths.secrets);
+  await ensurePackages(progress, signal);
+  await requireFitNetwork();
+  const [, base] = await allOrNone(signal, (inner) => [
+    ensureDist(progress, inner),
+    prepareBase(paths, progress, inner),
+    startServers(settings, secrets, progress),
+  ]);
+  await prepareDatabase({ settings, secrets, buildId: base.buildId, progress });
+  const hasGuestCa = placeGuestCa(settings, paths, progress);
+  const guestProxies = guestProxiesOf(settings, of.env);
+  const specs = serviceSpecs({ settings, secrets, baseBuildId: base.buildId, guestProxies, hasGuestCa });
+  keepSpecs(paths, specs);
+  await startServices(paths, specs, progress, signal);
+}
+
+/** Starts in order; each needs those before it. */
+export async function startServices(
+  paths: DataPaths,
+  specs: readonly ServiceSpec[],
+  progress: Progress,
+  signal?: AbortSignal,
+): Promise<void> {
+  for (const spec of specs) {
+    signal?.throwIfAborted();
+    const how = await ensureService(paths, spec);
+    await untilHealthy(paths, spec, signal);
+    progress.say("service", `${spec.name} ${how} on port ${spec.port}`);
+  }
+}
+
+/** Runs side by side; the first failure stops the others and is waited out. */
+async function allOrNone<T extends readonly Promise<unknown>[]>(
+  signal: AbortSignal | undefined,
+  begin: (signal: AbortSignal) => readonly [...T],
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  const stop = new AbortController();
+  const all = begin(signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]));
+  try {
+    return (await Promise.all(all)) as { -readonly [K in keyof T]: Awaited<T[K]> };
+  } catch (thrown) {
+    stop.abort(thrown);
+    await Promise.allSettled(all);
+    throw thrown;
+  }
+}
+
+/** A port is ours when the process that should have it runs. @throws Fault `stack_port_taken` */
+async function requireFreePorts(settings: Settings, paths: DataPaths): Promise<void> {
+  const servers = runningServers(paths);
+  const owners: Record<PortName, unknown> = {
+    api: runningService(paths, "api"),
+    apiGrpc: runningService(paths, "api"),
+    proxy: runningService(paths, "client-proxy"),
+    proxyHealth: runningService(paths, "client-proxy"),
+    nodeGrpc: runningService(paths, "orchestrator"),
+    nodeProxy: runningService(paths, "orchestrator"),
+    postgres: servers.postgres,
+    redis: servers.redis,
+  };
+  for (const [name, { flag, what }] of Object.entries(PORTS)) {
+    const port = settings.ports[name as PortName];
+    const host = name === "api" || name === "proxy" ? settings.host : "127.0.0.1";
+    if (owners[name as PortName] === undefined && !(await isPortFree(port, host)))
+      throw stackFaults.port_taken({ port, what, flag });
+  }
+}
+
+async function prepareBase(paths: DataPaths, progress: Progress, signal: AbortSignal): Promise<{ buildId: string }> {
+  const recipe = await loadBaseRecipe();
+  const base = await ensureBase(recipe, progress, signal);
+  return installBase({ artifacts: paths.artifacts, recipe, base });
+}
+
+async function startServers(settings: Settings, secrets: Secrets, progress: Progress): Promise<void> {
+  const [postgres, redis] = await Promise.all([ensurePostgres(settings, secrets), ensureRedis(settings, secrets)]);
+  const how = (adopted: boolean): string => (adopted ? "adopted" : "started");
+  progress.say("service", `postgres ${how(postgres.wasAdopted)}, redis ${how(redis.wasAdopted)}`);
+}
+
+async function prepareDatabase(of: {
+  settings: Settings;
+  secrets: Secrets;
+  buildId: string;
+  progress: Progress;
+}): Promise<void> {
+  const connectionString = postgresUrl(of);
+  const { newest } = await migrate({ connectionString });
+  const db = openDatabase({ connectionString });
+  try {
+    const { teamId } = await ensureInstallation(db, { apiKey: of.secrets.apiKey });
+    const template = {
+      teamId,
+      alias: "base",
+      isPublic: true,
+      buildId: of.buildId,
+      ...BASE_SHAPE,
+      envdVersion: ENVD_VERSION,
+    };
+    await registerTemplateBuild(db, template);
+  } finally {
+    await db[Symbol.asyncDispose]();
+  }
+  of.progress.say("database", `at migration ${newest}`);
+}
+
+/** What the host trusts beyond Mozilla's list, or the file a person named, or nothing. */
+function placeGuestCa(settings: Settings, paths: DataPaths, progress: Progress): boolean {
+  const named = settings.guestCa;
+  const pem = named === "none" ? "" : named === undefined ? findHostCertificates() : readFileSync(named, "utf8");
+  if (pem === "") {
+    rmSync(paths.guestCa, { force: true });
+    return false;
+  }
+  writeFileSync(paths.guestCa, pem, { mode: 0o644 });
+  const count = pem.split("-----BEGIN CERTIFICATE-----").length - 1;
+  progress.say(
+    "guests",
+    `trust ${count} certificate${count === 1 ? "" : "s"} of ${named === undefined ? "this host" : named}`,
+  );
+  return true;
+}
+
+function guestProxiesOf(settings: Settings, env: BringUp["env"]): GuestProxies {
+  if (settings.guestProxy === "none") return { http: "", https: "", none: "" };
+  const found = findHostProxies(env);
+  return settings.guestProxy === undefined
+    ? found
+    : { ...found, http: settings.guestProxy, https: settings.guestProxy };
+}

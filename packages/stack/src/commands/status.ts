@@ -1,0 +1,94 @@
+/** What runs on a data directory, and how it is. */
+import { markOf, readMark } from "@sandlot/host";
+import { clientEnv } from "../client-env";
+import { type DataPaths, pathsOf } from "../paths";
+import { isHealthy } from "../services/health";
+import { runningServers } from "../services/private-servers";
+import { runningService } from "../services/process";
+import { readSpecs } from "../services/specs-file";
+import { SERVICE_NAMES } from "../services/table";
+import { canonical, loadSettings, type Settings } from "../settings";
+import { ISOLATION } from "./up";
+
+export type ServiceStatus = {
+  readonly name: string;
+  readonly pid: number | undefined;
+  readonly port: number | undefined;
+  readonly state: "running" | "not answering" | "down";
+};
+
+export type InstallationStatus = {
+  readonly dataDir: string;
+  readonly tag: string;
+  readonly slotCidr: string;
+  readonly isolation: string;
+  /** Every service and server runs and answers, and a supervisor watches them. */
+  readonly isUp: boolean;
+  readonly services: readonly ServiceStatus[];
+  /** Undefined when the API does not say. */
+  readonly sandboxes: number | undefined;
+};
+
+/** All processes run and somebody watches them; asks no service, so it costs a millisecond. */
+export function isSupervised(dataDir: string): boolean {
+  const paths = pathsOf(canonical(dataDir));
+  const servers = runningServers(paths);
+  const isWhole = SERVICE_NAMES.every((name) => runningService(paths, name) !== undefined);
+  return (
+    isWhole && servers.postgres !== undefined && servers.redis !== undefined && readMark(paths.supervisor) !== undefined
+  );
+}
+
+/** @throws Fault `stack_not_running` when nothing was ever set up here */
+export async function status(dataDir: string): Promise<InstallationStatus> {
+  const settings = loadSettings(dataDir);
+  const paths = pathsOf(settings.dataDir);
+  const [services, sandboxes] = await Promise.all([serviceStates(paths, settings), countSandboxes(settings)]);
+  return {
+    dataDir: settings.dataDir,
+    tag: settings.tag,
+    slotCidr: settings.slotCidr,
+    isolation: ISOLATION,
+    isUp: services.every(({ state }) => state === "running"),
+    services,
+    sandboxes,
+  };
+}
+
+async function serviceStates(paths: DataPaths, settings: Settings): Promise<ServiceStatus[]> {
+  const specs = readSpecs(paths);
+  const supervisor = readMark(paths.supervisor)?.pid;
+  const servers = runningServers(paths);
+  const plain = (name: string, pid: number | undefined, port?: number): ServiceStatus => ({
+    name,
+    pid,
+    port,
+    state: pid === undefined || markOf(pid) === undefined ? "down" : "running",
+  });
+  const services = SERVICE_NAMES.map(async (name): Promise<ServiceStatus> => {
+    const spec = specs.find((one) => one.name === name);
+    const pid = runningService(paths, name)?.pid;
+    if (spec === undefined || pid === undefined) return { name, pid, port: spec?.port, state: "down" };
+    return { name, pid, port: spec.port, state: (await isHealthy(spec.health)) ? "running" : "not answering" };
+  });
+  return [
+    ...(await Promise.all(services)),
+    plain("postgres", servers.postgres, settings.ports.postgres),
+    plain("redis", servers.redis, settings.ports.redis),
+    plain("supervisor", supervisor),
+  ];
+}
+
+async function countSandboxes(settings: Settings): Promise<number | undefined> {
+  try {
+    const env = clientEnv(settings);
+    const answer = await fetch(`${env.E2B_API_URL}/sandboxes`, {
+      headers: { "X-API-Key": env.E2B_API_KEY },
+      signal: AbortSignal.timeout(2_000),
+    });
+    const list: unknown = answer.ok ? await answer.json() : undefined;
+    return Array.isArray(list) ? list.length : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,53 @@
+/** Brings an installation up, or finds that it is. */
+import { bringUp } from "../bring-up";
+import { type ClientEnv, clientEnv } from "../client-env";
+import { holdLock } from "../lock";
+import { pathsOf } from "../paths";
+import { type Progress, silentProgress } from "../progress";
+import { runningService } from "../services/process";
+import { SERVICE_NAMES } from "../services/table";
+import { resolveSettings, type Settings, type SettingsRequest } from "../settings";
+import { freeSlotCidr } from "../slot-cidr";
+import { detachSupervisor } from "../supervise";
+import { down } from "./down";
+import { isSupervised } from "./status";
+
+/** What this installation's walls are made of, for a person to judge. */
+export const ISOLATION =
+  "container: shared kernel; own user, pid, mount, network, ipc, uts, time and cgroup namespaces, seccomp, limits on cpu, memory, processes and disk";
+
+export type UpResult = { readonly settings: Settings; readonly env: ClientEnv; readonly wasRunning: boolean };
+
+/**
+ * With `isDetached`, leaves a supervisor behind; else the caller must supervise. Services run in either case, and go on
+ * when this process dies: the next `up` adopts them. A start that fails ends what it started, unless it found something
+ * running, which may carry sandboxes.
+ * @throws a Fault whose message is the one line to show; the signal's reason when aborted
+ */
+export async function up(of: {
+  request: SettingsRequest;
+  isDetached: boolean;
+  progress: Progress;
+  env: Readonly<Record<string, string | undefined>>;
+  signal?: AbortSignal;
+  /** Once aborted, what a failed start left is killed instead of asked to end. */
+  force?: AbortSignal;
+}): Promise<UpResult> {
+  const settings = resolveSettings(of.request, freeSlotCidr);
+  const { dataDir } = settings;
+  if (isSupervised(dataDir)) return { settings, env: clientEnv(settings), wasRunning: true };
+  const lock = holdLock({ lock: pathsOf(dataDir).lock, dataDir });
+  const wasEmpty = SERVICE_NAMES.every((name) => runningService(pathsOf(dataDir), name) === undefined);
+  try {
+    await bringUp({ settings, progress: of.progress, env: of.env, signal: of.signal });
+    if (of.isDetached) await detachSupervisor(dataDir);
+  } catch (thrown) {
+    lock[Symbol.dispose]();
+    const force = of.force === undefined ? {} : { force: of.force };
+    // The first failure is the one to tell.
+    if (wasEmpty) await down({ dataDir, progress: silentProgress, ...force }).catch(() => undefined);
+    throw thrown;
+  }
+  lock[Symbol.dispose]();
+  return { settings, env: clientEnv(settings), wasRunning: false };
+}

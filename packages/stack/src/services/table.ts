@@ -1,0 +1,124 @@
+/** The services of an installation: what runs, with which environment, and where it says that it is well. */
+import { join } from "node:path";
+import { inherited } from "@sandlot/host";
+import { BASE_SHAPE } from "../base/install";
+import type { GuestProxies } from "../host/guest-trust";
+import { DIST, pathsOf } from "../paths";
+import type { Secrets } from "../secrets";
+import type { Settings } from "../settings";
+
+export type ServiceName = "orchestrator" | "api" | "client-proxy";
+
+export type ServiceSpec = {
+  readonly name: ServiceName;
+  readonly argv: readonly [string, ...string[]];
+  readonly env: Readonly<Record<string, string>>;
+  readonly health: { readonly protocol: "http" | "h2c"; readonly host: string; readonly port: number };
+  /** For people: the port that matters. */
+  readonly port: number;
+};
+
+export type ServiceInputs = {
+  readonly settings: Settings;
+  readonly secrets: Secrets;
+  readonly baseBuildId: string;
+  readonly guestProxies: GuestProxies;
+  readonly hasGuestCa: boolean;
+};
+
+export const SERVICE_NAMES: readonly ServiceName[] = ["orchestrator", "api", "client-proxy"];
+
+/** In the order they start: each needs those before it. Pure. */
+export function serviceSpecs(of: ServiceInputs): ServiceSpec[] {
+  return [orchestratorSpec(of), apiSpec(of), clientProxySpec(of)];
+}
+
+export function redisUrl({ settings, secrets }: Pick<ServiceInputs, "settings" | "secrets">): string {
+  return `redis://:${secrets.redisPassword}@127.0.0.1:${settings.ports.redis}/0`;
+}
+
+export function postgresUrl({ settings, secrets }: Pick<ServiceInputs, "settings" | "secrets">): string {
+  return `postgres://sandlot:${secrets.postgresPassword}@127.0.0.1:${settings.ports.postgres}/sandlot?sslmode=disable`;
+}
+
+/** Where a listener on all addresses is reached from here. */
+export function reachableHost(host: string): string {
+  if (host === "0.0.0.0" || host === "::") return "127.0.0.1";
+  return host;
+}
+
+/** Also the environment of `orchestrator sweep`, which must find the same things. */
+export function orchestratorSpec(of: ServiceInputs): ServiceSpec {
+  const { settings } = of;
+  const paths = pathsOf(settings.dataDir);
+  return {
+    name: "orchestrator",
+    argv: [join(DIST, "orchestrator")],
+    port: settings.ports.nodeGrpc,
+    health: { protocol: "h2c", host: "127.0.0.1", port: settings.ports.nodeGrpc },
+    env: {
+      ...inherited(),
+      LISTEN_HOST: "127.0.0.1",
+      GRPC_PORT: String(settings.ports.nodeGrpc),
+      PROXY_PORT: String(settings.ports.nodeProxy),
+      NODE_ID: `node-${settings.tag}`,
+      NODE_IP: "127.0.0.1",
+      ORCHESTRATOR_BASE_PATH: paths.node,
+      LOCAL_TEMPLATE_STORAGE_BASE_PATH: paths.artifacts,
+      GUEST_LAYER_DIR: join(DIST, "guest-layer"),
+      LAUNCHER_PATH: join(DIST, "launcher"),
+      INSTALLATION_TAG: settings.tag,
+      SLOT_CIDR: settings.slotCidr,
+      WARM_POOL_SIZE: String(settings.warm),
+      WARM_BUILDS: `${of.baseBuildId}:${BASE_SHAPE.cpuCount}:${BASE_SHAPE.memoryMiB}:${BASE_SHAPE.diskMiB}`,
+      MAX_SANDBOXES: String(settings.maxSandboxes),
+      GUEST_CA_FILE: of.hasGuestCa ? paths.guestCa : "",
+      GUEST_HTTP_PROXY: of.guestProxies.http,
+      GUEST_HTTPS_PROXY: of.guestProxies.https,
+      GUEST_NO_PROXY: of.guestProxies.none,
+    },
+  };
+}
+
+function apiSpec(of: ServiceInputs): ServiceSpec {
+  const { settings, secrets } = of;
+  const { api, apiGrpc, nodeGrpc } = settings.ports;
+  return {
+    name: "api",
+    argv: [join(DIST, "api")],
+    port: api,
+    health: { protocol: "http", host: reachableHost(settings.host), port: api },
+    env: {
+      ...inherited(),
+      LISTEN_HOST: settings.host,
+      API_PORT: String(api),
+      API_INTERNAL_GRPC_PORT: String(apiGrpc),
+      POSTGRES_CONNECTION_STRING: postgresUrl(of),
+      REDIS_URL: redisUrl(of),
+      SANDBOX_ACCESS_TOKEN_HASH_SEED: secrets.tokenSeed,
+      ADMIN_TOKEN: secrets.adminToken,
+      DOMAIN_NAME: settings.domain,
+      LOCAL_ORCHESTRATOR_ADDRESS: `127.0.0.1:${nodeGrpc}`,
+    },
+  };
+}
+
+function clientProxySpec(of: ServiceInputs): ServiceSpec {
+  const { settings } = of;
+  const { proxy, proxyHealth, apiGrpc, nodeProxy } = settings.ports;
+  return {
+    name: "client-proxy",
+    argv: [join(DIST, "client-proxy")],
+    port: proxy,
+    health: { protocol: "http", host: reachableHost(settings.host), port: proxyHealth },
+    env: {
+      ...inherited(),
+      LISTEN_HOST: settings.host,
+      PROXY_PORT: String(proxy),
+      HEALTH_PORT: String(proxyHealth),
+      REDIS_URL: redisUrl(of),
+      API_INTERNAL_GRPC_ADDRESS: `127.0.0.1:${apiGrpc}`,
+      ORCHESTRATOR_PROXY_PORT: String(nodeProxy),
+    },
+  };
+}

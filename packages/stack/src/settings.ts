@@ -1,0 +1,133 @@
+/** What an installation was set up with: flags of the last `up`, kept in stack.json so that every command agrees. */
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, realpathSync } from "node:fs";
+import { resolve } from "node:path";
+import { stackFaults } from "./faults";
+import { readJson, writeJson } from "./json-file";
+import { pathsOf } from "./paths";
+
+/** Port, offset from --port-base, and the flag that sets it alone. */
+export const PORTS = {
+  api: { fallback: 3000, offset: 0, flag: "--api-port", what: "the API" },
+  proxyHealth: { fallback: 3001, offset: 1, flag: "--proxy-health-port", what: "the proxy's health" },
+  proxy: { fallback: 3002, offset: 2, flag: "--proxy-port", what: "traffic to sandboxes" },
+  nodeProxy: { fallback: 5007, offset: 7, flag: "--node-proxy-port", what: "the node's proxy" },
+  nodeGrpc: { fallback: 5008, offset: 8, flag: "--node-port", what: "the node" },
+  apiGrpc: { fallback: 5010, offset: 10, flag: "--api-grpc-port", what: "the API's internal service" },
+  postgres: { fallback: 5442, offset: 12, flag: "--postgres-port", what: "PostgreSQL" },
+  redis: { fallback: 6389, offset: 13, flag: "--redis-port", what: "Redis" },
+} as const;
+
+export type PortName = keyof typeof PORTS;
+export type Ports = { readonly [K in PortName]: number };
+
+export type Settings = {
+  readonly dataDir: string;
+  /** Four characters that mark everything of this installation on the host. */
+  readonly tag: string;
+  /** Where the API and the proxy listen; everything else stays on loopback. */
+  readonly host: string;
+  readonly domain: string;
+  readonly ports: Ports;
+  readonly slotCidr: string;
+  /** Machines of `base` kept ready to be claimed. */
+  readonly warm: number;
+  readonly maxSandboxes: number;
+  readonly guestCa: string | undefined;
+  readonly guestProxy: string | undefined;
+};
+
+/** What a person may say on the command line; all of it optional. */
+export type SettingsRequest = {
+  readonly dataDir: string;
+  readonly portBase?: number | undefined;
+  readonly ports?: Partial<Ports> | undefined;
+  readonly tag?: string | undefined;
+  readonly host?: string | undefined;
+  readonly domain?: string | undefined;
+  readonly slotCidr?: string | undefined;
+  readonly warm?: number | undefined;
+  readonly maxSandboxes?: number | undefined;
+  readonly guestCa?: string | undefined;
+  readonly guestProxy?: string | undefined;
+};
+
+/** The real path, so that two spellings of one directory are one installation. */
+export function canonical(dataDir: string): string {
+  const path = resolve(dataDir);
+  return existsSync(path) ? realpathSync(path) : path;
+}
+
+export function tagOf(dataDir: string): string {
+  const digest = createHash("sha256").update(dataDir).digest();
+  return digest.readUInt32BE(0).toString(36).padStart(4, "0").slice(-4);
+}
+
+/**
+ * Said now, else said before, else the default.
+ * @throws Fault `stack_setting_invalid`
+ */
+export function resolveSettings(request: SettingsRequest, freeCidr: () => string): Settings {
+  const dataDir = canonical(request.dataDir);
+  const held = readSettings(dataDir);
+  const settings: Settings = {
+    dataDir,
+    tag: request.tag ?? held?.tag ?? tagOf(dataDir),
+    host: request.host ?? held?.host ?? "127.0.0.1",
+    domain: request.domain ?? held?.domain ?? "sandlot.test",
+    ports: resolvePorts(request, held),
+    slotCidr: request.slotCidr ?? held?.slotCidr ?? freeCidr(),
+    warm: request.warm ?? held?.warm ?? 4,
+    maxSandboxes: request.maxSandboxes ?? held?.maxSandboxes ?? 200,
+    guestCa: request.guestCa ?? held?.guestCa,
+    guestProxy: request.guestProxy ?? held?.guestProxy,
+  };
+  check(settings);
+  return settings;
+}
+
+function resolvePorts(request: SettingsRequest, held: Settings | undefined): Ports {
+  const rows = Object.entries(PORTS).map(([name, { fallback, offset }]) => {
+    const said = request.ports?.[name as PortName];
+    const based = request.portBase === undefined ? undefined : request.portBase + offset;
+    return [name, said ?? based ?? held?.ports[name as PortName] ?? fallback] as const;
+  });
+  return Object.fromEntries(rows) as Ports;
+}
+
+function check(settings: Settings): void {
+  const refuse = (flag: string, want: string, got: unknown): never => {
+    throw stackFaults.setting_invalid({ flag, want, got: String(got) });
+  };
+  if (!/^[a-z0-9]{4}$/.test(settings.tag)) refuse("--tag", "four characters of a-z and 0-9", settings.tag);
+  if (!/^\d+\.\d+\.\d+\.\d+\/\d+$/.test(settings.slotCidr))
+    refuse("--slot-cidr", "an IPv4 range such as 10.12.0.0/16", settings.slotCidr);
+  if (settings.guestCa !== undefined && settings.guestCa !== "none" && !existsSync(settings.guestCa)) {
+    refuse("--guest-ca", "a PEM file or none", settings.guestCa);
+  }
+  const seen = new Map<number, string>();
+  for (const [name, port] of Object.entries(settings.ports)) {
+    const { flag } = PORTS[name as PortName];
+    if (!Number.isInteger(port) || port < 1 || port > 65_535) refuse(flag, "a port from 1 to 65535", port);
+    const other = seen.get(port);
+    if (other !== undefined) refuse(flag, `another port than that of ${other}`, port);
+    seen.set(port, flag);
+  }
+}
+
+/** Settings of the last `up` on this directory. */
+export function readSettings(dataDir: string): Settings | undefined {
+  return readJson(pathsOf(canonical(dataDir)).settings) as Settings | undefined;
+}
+
+/** @throws Fault `stack_not_running` when nothing was ever set up here */
+export function loadSettings(dataDir: string): Settings {
+  const settings = readSettings(dataDir);
+  if (settings === undefined) throw stackFaults.not_running({ dataDir: canonical(dataDir) });
+  return settings;
+}
+
+export function keepSettings(settings: Settings): void {
+  mkdirSync(settings.dataDir, { recursive: true });
+  writeJson(pathsOf(settings.dataDir).settings, settings);
+}

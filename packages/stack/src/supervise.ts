@@ -1,0 +1,55 @@
+/** Keeps an installation's processes alive: in the foreground of `up`, or as the process that `up --detach` leaves. */
+import { join } from "node:path";
+import { readMark, runningPostgres, spawnDetached } from "@sandlot/host";
+import { sleep } from "@sandlot/lifetime";
+import type { Logger } from "@sandlot/telemetry";
+import { stackFaults } from "./faults";
+import { CHECKOUT, pathsOf } from "./paths";
+import { loadSecrets } from "./secrets";
+import { ensurePostgres, ensureRedis } from "./services/private-servers";
+import { ensureService, runningService } from "./services/process";
+import { readSpecs } from "./services/specs-file";
+import { startSupervisor, type Watched } from "./services/supervisor";
+import { SERVICE_NAMES } from "./services/table";
+import { loadSettings } from "./settings";
+
+/** Disposing of it stops the watching and nothing else. */
+export function supervise({ dataDir, log }: { dataDir: string; log: Logger }): AsyncDisposable {
+  const settings = loadSettings(dataDir);
+  const paths = pathsOf(settings.dataDir);
+  const secrets = loadSecrets(paths.secrets);
+  const servers: Watched[] = [
+    {
+      name: "postgres",
+      find: () => runningPostgres(paths.postgres)?.mark,
+      revive: () => ensurePostgres(settings, secrets),
+    },
+    { name: "redis", find: () => readMark(paths.mark("redis")), revive: () => ensureRedis(settings, secrets) },
+  ];
+  const services: Watched[] = SERVICE_NAMES.map((name) => ({
+    name,
+    find: () => runningService(paths, name),
+    revive: async () => {
+      const spec = readSpecs(paths).find((one) => one.name === name);
+      if (spec !== undefined) await ensureService(paths, spec);
+    },
+  }));
+  return startSupervisor({ paths, watched: [...servers, ...services], log });
+}
+
+export function runningSupervisor(dataDir: string): number | undefined {
+  return readMark(pathsOf(dataDir).supervisor)?.pid;
+}
+
+/** Leaves a supervisor behind that outlives this command. @throws Fault `stack_service_not_ready` */
+export async function detachSupervisor(dataDir: string): Promise<void> {
+  const paths = pathsOf(dataDir);
+  const logPath = paths.log("supervisor");
+  const argv = [process.execPath, join(CHECKOUT, "apps/cli/main.ts"), "supervise", "--data", paths.root] as const;
+  await spawnDetached({ argv, logPath, cwd: paths.root });
+  for (let tries = 0; tries < 500; tries += 1) {
+    if (readMark(paths.supervisor) !== undefined) return;
+    await sleep(20);
+  }
+  throw stackFaults.service_not_ready({ service: "the supervisor", why: "did not start", log: logPath });
+}
