@@ -22,7 +22,8 @@ export type PoolParts = {
   readonly clock: Clock;
 };
 
-type Lease = { readonly slot: Slot; egress: string | undefined };
+/** `egress` is the policy in force as text, or that nobody has touched the slot's rules, or that nobody knows. */
+type Lease = { readonly slot: Slot; egress: string | "fresh" | "unknown" };
 type Waiter = { readonly give: (index: number) => void; readonly fail: (thrown: unknown) => void };
 
 /** Every index is in exactly one of: free, making, ready, leased, dying, left over from an earlier run. */
@@ -60,7 +61,7 @@ export class Pool {
     signal.throwIfAborted();
     if (this.#isClosed) throw networkFaults.closed({});
     const index = this.#ready.shift() ?? (await this.#wait(signal));
-    return this.#hand(index, planEgress({ allowedCidrs: [], deniedCidrs: [] }).text);
+    return this.#hand(index, "fresh");
   }
 
   adopt(index: number): Slot {
@@ -68,18 +69,19 @@ export class Pool {
     if (!this.#leftOver.has(index)) throw networkFaults.slot_lost({ index, missing: missing ?? "reservation" });
     if (missing !== undefined) throw networkFaults.slot_lost({ index, missing });
     this.#leftOver.delete(index);
-    return this.#hand(index, undefined);
+    return this.#hand(index, "unknown");
   }
 
   async applyEgress(slot: Slot, policy: EgressPolicy): Promise<void> {
-    const { text } = planEgress(policy);
+    const { additions, replacement } = planEgress(policy, this.#of.plan.resolverAddress);
     await this.#locks.run(`${slot.index}`, async () => {
       const lease = this.#leaseOf(slot);
       if (lease === undefined) throw networkFaults.slot_unknown({ index: slot.index });
-      if (lease.egress === text) return;
-      lease.egress = undefined;
+      const text = lease.egress === "fresh" ? additions : replacement;
+      if (lease.egress === replacement || text === "") return;
+      lease.egress = "unknown"; // until the kernel has it
       await runNft(text, slot.netnsPath);
-      lease.egress = text;
+      lease.egress = replacement;
     });
   }
 
@@ -116,7 +118,7 @@ export class Pool {
     return lease?.slot.leaseId === slot.leaseId ? lease : undefined;
   }
 
-  #hand(index: number, egress: string | undefined): Slot {
+  #hand(index: number, egress: Lease["egress"]): Slot {
     const { netnsPath, address } = planSlot(this.#of.plan, index);
     this.#leaseCount += 1;
     const slot: Slot = {

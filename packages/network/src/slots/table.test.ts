@@ -1,25 +1,35 @@
 import { describe, expect, it } from "bun:test";
-import { OPEN_EGRESS } from "@sandlot/domain";
-import { planEgress } from "./table";
+import { type EgressPolicy, OPEN_EGRESS } from "@sandlot/domain";
+import * as table from "./table";
 
-describe(planEgress, () => {
+const RESOLVER = "10.12.255.254";
+const planEgress = (policy: EgressPolicy): table.PlannedEgress => table.planEgress(policy, RESOLVER);
+
+describe("planEgress", () => {
   it("answers names while anything is reachable and never otherwise", () => {
-    expect(planEgress(OPEN_EGRESS).text).toContain("dns accept");
-    expect(planEgress({ allowedCidrs: [], deniedCidrs: ["0.0.0.0/0"] }).text).toContain("dns drop");
-    expect(planEgress({ allowedCidrs: ["1.1.1.1"], deniedCidrs: ["0.0.0.0/0"] }).text).toContain("dns accept");
+    expect(planEgress(OPEN_EGRESS).additions).not.toContain("dns_closed");
+    expect(planEgress({ allowedCidrs: [], deniedCidrs: ["0.0.0.0/0"] }).additions).toContain(
+      "dns_closed { 10.12.255.254 }",
+    );
+    expect(planEgress({ allowedCidrs: ["1.1.1.1"], deniedCidrs: ["0.0.0.0/0"] }).additions).not.toContain("dns_closed");
     // Only always-denied ranges are allowed: nothing is reachable all the same.
-    expect(planEgress({ allowedCidrs: ["10.0.0.0/8"], deniedCidrs: ["0.0.0.0/1", "128.0.0.0/1"] }).text).toContain(
-      "dns drop",
+    expect(planEgress({ allowedCidrs: ["10.0.0.0/8"], deniedCidrs: ["0.0.0.0/1", "128.0.0.0/1"] }).additions).toContain(
+      "dns_closed { 10.12.255.254 }",
     );
   });
 
   it("merges overlapping ranges up to the last address", () => {
-    const { text } = planEgress({
+    const { additions } = planEgress({
       allowedCidrs: [],
       deniedCidrs: ["200.0.0.0/5", "255.255.255.255", "208.0.0.0/4", "224.0.0.0/3"],
     });
-    expect(text).toContain("user_deny { 200.0.0.0-255.255.255.255 }");
-    expect(text).not.toContain("user_allow {");
+    expect(additions).toContain("user_deny { 200.0.0.0-255.255.255.255 }");
+    expect(additions).not.toContain("user_allow {");
+  });
+
+  it("only adds on a fresh slot, and empties every set first on any other", () => {
+    expect(planEgress(OPEN_EGRESS).additions).toBe("");
+    expect(planEgress(OPEN_EGRESS).replacement.match(/flush set/g)).toHaveLength(3);
   });
 
   it("is the same text for the same policy, ignores IPv6 and refuses garbage", () => {

@@ -48,7 +48,11 @@ export function slotTable({ plan, slot, denied, predefined, deniedTcpPorts }: Sl
     iifname "${GUEST.link}" ip saddr != ${GUEST.address} drop
     iifname "${UPLINK}" ip daddr != ${slot.address} drop
   }
+  set dns_closed {
+    type ipv4_addr
+  }
   chain dns {
+    ip daddr @dns_closed drop
     accept
   }
   chain user {
@@ -95,27 +99,38 @@ export function slotTable({ plan, slot, denied, predefined, deniedTcpPorts }: Sl
 }
 
 /** A policy in the form the kernel takes; equal policies have equal texts, so that applying one twice costs nothing. */
-export type PlannedEgress = { readonly text: string };
+export type PlannedEgress = {
+  /** For a slot whose sets are empty, as a fresh one's are. Adding takes a third of the time of replacing, where the kernel
+   * waits until no packet looks at what is removed. Empty for the open policy. */
+  readonly additions: string;
+  /** For any slot: replaces what is there in one transaction. */
+  readonly replacement: string;
+};
 
 /**
- * Replaces the user's part of a slot's rules in one transaction.
+ * The user's part of a slot's rules.
  * Names are answered only while some address is reachable: with everything denied, DNS would be the one way out.
  * @throws Fault `network_bad_cidr`
  */
-export function planEgress(policy: EgressPolicy): PlannedEgress {
+export function planEgress(policy: EgressPolicy, resolverAddress: string): PlannedEgress {
   const allowed = readCidrs(policy.allowedCidrs);
   const denied = readCidrs(policy.deniedCidrs);
   const everything = [parseCidr("0.0.0.0/0")];
   const reachable = subtractRanges([...subtractRanges(everything, denied), ...allowed], ALWAYS_DENIED);
-  const lines = [
-    "flush chain inet sandlot dns",
-    "flush set inet sandlot user_allow",
-    "flush set inet sandlot user_deny",
-  ];
-  lines.push(`add rule inet sandlot dns ${reachable.length > 0 ? "accept" : "drop"}`);
-  for (const [set, ranges] of [["user_allow", allowed] as const, ["user_deny", denied] as const])
-    if (ranges.length > 0) lines.push(`add element inet sandlot ${set} { ${ranges.map(formatRange).join(", ")} }`);
-  return { text: `${lines.join("\n")}\n` };
+  const sets: Record<string, readonly string[]> = {
+    dns_closed: reachable.length > 0 ? [] : [resolverAddress],
+    user_allow: allowed.map(formatRange),
+    user_deny: denied.map(formatRange),
+  };
+  const additions = Object.entries(sets).flatMap(([set, items]) =>
+    items.length > 0 ? [`add element inet sandlot ${set} { ${items.join(", ")} }`] : [],
+  );
+  const flushes = Object.keys(sets).map((set) => `flush set inet sandlot ${set}`);
+  return { additions: joined(additions), replacement: joined([...flushes, ...additions]) };
+}
+
+function joined(lines: readonly string[]): string {
+  return lines.map((line) => `${line}\n`).join("");
 }
 
 /** IPv6 entries are dropped: guests have no IPv6, so denying it changes nothing and allowing it cannot help. */
