@@ -9,6 +9,13 @@ orchestrator sweep --all end every sandbox of this installation and remove all i
 orchestrator --help      this text
 `;
 
+// This process speaks to guests only. Bun's fetch would send even that through a proxy of the host's environment;
+// guests get theirs by GUEST_HTTP_PROXY.
+for (const name of ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"]) {
+  delete process.env[name];
+  delete process.env[name.toLowerCase()];
+}
+
 const [command, ...flags] = process.argv.slice(2);
 
 if (command === undefined) {

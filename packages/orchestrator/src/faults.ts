@@ -24,6 +24,10 @@ export const nodeFaults = defineFaults("node", {
     kind: "limited",
     say: (f: { waitedMs: number }) => `no start slot became free within ${f.waitedMs} ms`,
   },
+  start_too_slow: {
+    kind: "timed_out",
+    say: (f: { waitedMs: number }) => `the sandbox was not ready within ${f.waitedMs} ms`,
+  },
   draining: { kind: "unavailable", say: (f: { nodeId: string }) => `node ${f.nodeId} takes no new sandboxes` },
   request_invalid: { kind: "invalid", say: (f: { problem: string }) => f.problem },
   domains_unsupported: {

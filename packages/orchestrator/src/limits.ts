@@ -6,6 +6,8 @@ export const limits = {
   coldStartsWaiting: 256,
   /** How long a create may wait for its turn; then ResourceExhausted, so that the API can try elsewhere. */
   coldStartWaitMs: 30_000,
+  /** A whole create, time in line included; then it is undone and answered DeadlineExceeded. */
+  createMs: 60_000,
   /** From "PID 1 runs" to the first answer of envd. Cold page cache on a busy host takes seconds. */
   envdUpMs: 30_000,
   /** Rest between two looks at a starting envd. */

@@ -88,6 +88,16 @@ describe("the node's gRPC door", () => {
     expect(it.runtime.started).toBe(1);
   });
 
+  it("takes hundreds of calls at once on one connection", async () => {
+    await using it = await service({ maxSandboxes: 250 });
+    it.runtime.onStart = () => Bun.sleep(1);
+    const ids = Array.from({ length: 250 }, (_, index) => `i${index}`);
+    await Promise.all(ids.map((id) => it.sandboxes.create(createRequest(id))));
+    expect((await it.sandboxes.list({})).sandboxes).toHaveLength(250);
+    await Promise.all(ids.map((sandboxId) => it.sandboxes.delete({ sandboxId })));
+    expect(it.runtime.machines.size).toBe(0);
+  });
+
   it("tells about itself, and takes nothing new while draining", async () => {
     await using it = await service();
     await it.sandboxes.create(createRequest("i1"));

@@ -1,5 +1,5 @@
 import type { SandboxNetworkEgressConfig } from "@sandlot/contracts/orchestrator";
-import { KeyedLock, sleep } from "@sandlot/lifetime";
+import { KeyedLock, sleep, systemClock } from "@sandlot/lifetime";
 import type { NodeEvents } from "../events";
 import { nodeFaults } from "../faults";
 import { endGuest, type Guest, type GuestParts, type StageTimes } from "../guests/guest";
@@ -87,6 +87,8 @@ export class Sandboxes implements AsyncDisposable {
     const taken = [...this.#entries.values()].filter((entry) => entry.state !== "ending").length;
     if (taken >= this.#max) throw nodeFaults.full({ limit: this.#max });
     const stop = new AbortController();
+    const waitedMs = limits.createMs;
+    using _ = systemClock.after(waitedMs, () => stop.abort(nodeFaults.start_too_slow({ waitedMs })));
     const settled = this.#start(wanted, stop.signal);
     this.#entries.set(sandboxId, { state: "starting", settled, stop });
     await settled;

@@ -1,0 +1,141 @@
+/** The whole node on this host: real machines, real network, its own process. Each test leaves the host as it was. */
+import { describe, expect, it } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { createRequest } from "./fakes";
+import { type RealNode, realNode, whyNot } from "./real-node";
+
+const reason = whyNot();
+if (reason !== undefined) process.stderr.write(`skipped: the node's tests on real machines (${reason})\n`);
+
+const SIZE = { ramMb: 512n, totalDiskSizeMb: 1024n };
+const WARM = "11111111-1111-4111-8111-111111111111:2:512:1024";
+
+async function eventually<T>(what: string, look: () => Promise<T | undefined>, withinMs = 20_000): Promise<T> {
+  const untilMs = Date.now() + withinMs;
+  for (;;) {
+    const found = await look().catch(() => undefined);
+    if (found !== undefined) return found;
+    if (Date.now() > untilMs) throw new Error(`it never came: ${what}`);
+    await Bun.sleep(50);
+  }
+}
+
+const listed = async (node: RealNode) =>
+  (await node.sandboxes.list({})).sandboxes.map(({ config }) => config?.sandboxId).sort();
+
+function hostPidsOf(tag: string): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cgroup`, "utf8").includes(`sandlot-${tag}/`);
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+}
+
+describe.skipIf(reason !== undefined)("a node on this host", () => {
+  it("creates a cold sandbox with its own identity and ends it without a trace", async () => {
+    await using node = await realNode({ tag: "tno1", slotCidr: "10.231.0.0/24" });
+    await node.sandboxes.create(createRequest("icold", SIZE));
+    const ran = await node.run("icold", "echo $E2B_SANDBOX_ID $COLOUR; hostname; whoami");
+    expect(ran).toEqual({ stdout: "icold blue\nicold\nroot\n", stderr: "", exitCode: 0 });
+    expect((await node.visit("49983-icold.sandlot.test", "/envs")).status).toBe(401);
+    await node.sandboxes.delete({ sandboxId: "icold" });
+    expect((await node.visit("49983-icold.sandlot.test", "/health")).status).toBe(502);
+    expect(hostPidsOf("tno1")).toEqual([]);
+    const kinds = new Set(
+      (await node.residue()).map(({ kind, name }) => `${kind} ${name}`).filter((text) => text.includes("/machines/")),
+    );
+    expect([...kinds]).toEqual([]);
+  }, 120_000);
+
+  it("takes sandboxes and warm machines over after SIGTERM and after kill -9", async () => {
+    await using node = await realNode({
+      tag: "tno2",
+      slotCidr: "10.231.1.0/24",
+      env: { WARM_POOL_SIZE: "1", WARM_BUILDS: WARM },
+    });
+    await eventually("a warm machine", async () =>
+      (await node.log()).includes("warm machine ready") ? true : undefined,
+    );
+    await node.sandboxes.create(createRequest("ilive", { ...SIZE, allowInternetAccess: false }));
+    await node.run(
+      "ilive",
+      "(while :; do date +%s%N > /root/tick; sleep 0.05; done) >/dev/null 2>&1 & echo kept > /root/before",
+    );
+    for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+      await node.stop(signal);
+      await node.start();
+      expect(await listed(node)).toEqual(["ilive"]);
+      const ran = await node.run(
+        "ilive",
+        "cat /root/before; a=$(cat /root/tick); sleep 0.3; [ $a != $(cat /root/tick) ] && echo ticks",
+      );
+      expect(ran.stdout).toBe("kept\nticks\n");
+      const refused = await node.run(
+        "ilive",
+        "timeout 2 bash -c '</dev/tcp/203.0.113.80/443' && echo open || echo closed",
+      );
+      expect(refused.stdout).toBe("closed\n");
+    }
+    expect(await node.log()).not.toContain('"level":"error"');
+    await node.sandboxes.create(createRequest("iwarm", SIZE));
+    expect(await node.log()).toContain('"from":"warm"');
+    await node.sandboxes.delete({ sandboxId: "ilive" });
+    await node.sandboxes.delete({ sandboxId: "iwarm" });
+  }, 180_000);
+
+  it("kill -9 while sandboxes are being made and ended: what is listed works, what is not is gone", async () => {
+    await using node = await realNode({
+      tag: "tno3",
+      slotCidr: "10.231.2.0/24",
+      env: { WARM_POOL_SIZE: "1", WARM_BUILDS: WARM },
+    });
+    for (const [round, afterMs] of [5, 40, 90, 160, 300, 500].entries()) {
+      const ids = [0, 1, 2].map((index) => `ik${round}x${index}`);
+      const calls = ids.map((id) => node.sandboxes.create(createRequest(id, SIZE)).catch(() => undefined));
+      for (const id of await listed(node))
+        if (id !== undefined)
+          calls.push(
+            node.sandboxes.delete({ sandboxId: id }).then(
+              () => undefined,
+              () => undefined,
+            ),
+          );
+      await Bun.sleep(afterMs);
+      await node.stop("SIGKILL");
+      await Promise.all(calls);
+      await node.start();
+      for (const id of await listed(node)) expect((await node.run(id ?? "", "echo fine")).stdout).toBe("fine\n");
+    }
+    for (const id of await listed(node)) await node.sandboxes.delete({ sandboxId: id ?? "" });
+    await node.stop("SIGTERM");
+    await node.sweep();
+    expect(await node.residue()).toEqual([]);
+    await node.start();
+  }, 240_000);
+
+  it("gives an envd killed inside its token again, and drops a sandbox whose machine dies", async () => {
+    await using node = await realNode({ tag: "tno4", slotCidr: "10.231.3.0/24" });
+    await node.sandboxes.create(createRequest("ienvd", SIZE));
+    await node.run("ienvd", "kill -9 $(pgrep -f /usr/lib/sandlot/envd | head -1)").catch(() => undefined);
+    const ran = await eventually("a command after the restart", () => node.run("ienvd", "echo $COLOUR"));
+    expect(ran.stdout).toBe("blue\n");
+    expect((await node.visit("49983-ienvd.sandlot.test", "/envs")).status).toBe(401);
+    expect(await node.log()).toContain("envd was restarted");
+    // PID 1 of the guest, seen from the host: the machine's end.
+    const init = hostPidsOf("tno4").find((pid) =>
+      readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("sandlot/init"),
+    );
+    expect(init).toBeGreaterThan(1);
+    process.kill(init ?? 0, "SIGKILL");
+    await eventually("the sandbox's end", async () => ((await listed(node)).length === 0 ? true : undefined));
+    await eventually("no process", async () => (hostPidsOf("tno4").length === 0 ? true : undefined));
+    expect((await node.visit("49983-ienvd.sandlot.test", "/health")).status).toBe(502);
+    expect(join(node.dir, "node")).toContain("sandlot-node-");
+  }, 120_000);
+});
