@@ -38,7 +38,7 @@ function slotsNeeded(config: OrchestratorConfig): number {
   return Math.max(1, Math.min(room, wanted));
 }
 
-async function startRuntime(config: OrchestratorConfig, logger: Logger): Promise<Runtime> {
+export async function startRuntime(config: OrchestratorConfig, logger: Logger): Promise<Runtime> {
   const { startContainerRuntime } = (await import("@sandlot/runtime-container")) as never as {
     startContainerRuntime: (config: object, parts: object) => Promise<Runtime>;
   };

@@ -1,8 +1,12 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { removeNetwork } from "@sandlot/network";
+import type { Runtime } from "@sandlot/runtime-contract";
 import type { Logger } from "@sandlot/telemetry";
 import type { OrchestratorConfig } from "./config";
-import { type HostParts, startHost } from "./host";
+import { startRuntime } from "./host";
+
+export type SweepHost = { readonly runtime: Runtime; readonly removeNetwork: () => Promise<void> };
 
 /**
  * Ends every machine of this installation and removes all it made on the host: mounts, disks, cgroups, namespaces,
@@ -10,11 +14,10 @@ import { type HostParts, startHost } from "./host";
  */
 export async function sweepNode(
   config: OrchestratorConfig,
-  parts: { logger: Logger; host?: HostParts },
+  parts: { logger: Logger; host?: SweepHost },
 ): Promise<{ ended: number }> {
   await using held = new AsyncDisposableStack();
-  const { runtime, slots } =
-    parts.host ?? held.use(await startHost({ ...config, slotPoolSize: 0, upperPoolSize: 0 }, parts.logger));
+  const runtime = parts.host?.runtime ?? held.use(await startRuntime({ ...config, upperPoolSize: 0 }, parts.logger));
   const machines = await runtime.list();
   await Promise.all(
     machines.map((machine) =>
@@ -24,7 +27,9 @@ export async function sweepNode(
     ),
   );
   await runtime.sweep(new Set());
-  await slots.removeAll();
+  // By name, without starting the network first: it works on a host where that could not start any more.
+  const { installationTag: tag, slotCidr } = config;
+  await (parts.host?.removeNetwork() ?? removeNetwork({ tag, slotCidr }));
   for (const name of ["journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm"])
     await rm(join(config.basePath, name), { force: true });
   return { ended: machines.length };

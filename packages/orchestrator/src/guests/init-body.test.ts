@@ -1,0 +1,47 @@
+import { describe, expect, it } from "bun:test";
+import { create } from "@bufbuild/protobuf";
+import { SandboxConfigSchema } from "@sandlot/contracts/orchestrator";
+import { initBodyFor } from "./init-body";
+
+const NO_PROXY = { http: undefined, https: undefined, none: undefined };
+
+describe(initBodyFor, () => {
+  it("hands on the node's proxy in both spellings, under the sandbox's own variables", () => {
+    const config = create(SandboxConfigSchema, {
+      sandboxId: "i1",
+      templateId: "t2",
+      baseTemplateId: "t1",
+      executionId: "x",
+      envdAccessToken: "secret",
+      envVars: { HTTP_PROXY: "mine" },
+    });
+    const body = initBodyFor({
+      config,
+      defaults: { caBundle: "PEM", proxy: { http: "http://p:1", https: undefined, none: "localhost" } },
+      defaultUser: "user",
+      defaultWorkdir: "/home/user",
+      nowMs: 0,
+    });
+    expect(body).toEqual({
+      timestamp: "1970-01-01T00:00:00.000Z",
+      accessToken: "secret",
+      envVars: { HTTP_PROXY: "mine", http_proxy: "http://p:1", NO_PROXY: "localhost", no_proxy: "localhost" },
+      defaultUser: "user",
+      defaultWorkdir: "/home/user",
+      caBundle: "PEM",
+      lifecycleID: "x",
+      sandboxId: "i1",
+      templateId: "t1",
+      hostname: "i1",
+    });
+  });
+
+  it("installs no token when the sandbox has none", () => {
+    const config = create(SandboxConfigSchema, { sandboxId: "i1" });
+    const defaults = { caBundle: undefined, proxy: NO_PROXY };
+    const body = initBodyFor({ config, defaults, defaultUser: "user", defaultWorkdir: "/", nowMs: 0 });
+    expect(body).not.toHaveProperty("accessToken");
+    expect(body).not.toHaveProperty("caBundle");
+    expect(body.envVars).toEqual({});
+  });
+});
