@@ -1,7 +1,21 @@
 /** What Linux offers and Bun does not: raw system calls by FFI. */
 export { asUser, type Identity, withCreds } from "./creds";
+export {
+  AT_FDCWD,
+  cBytes,
+  type DirectoryEntry,
+  type DirectoryEntryKind,
+  O_CLOEXEC,
+  O_PATH,
+  openAt,
+  openDirectoryAt,
+  readDirectory,
+  removeAt,
+} from "./files";
+export { IN, Inotify, type InotifyEvent, parseInotifyEvents } from "./inotify";
 export { ownNice, setHostname, setWallClock } from "./machine";
 export { type SyscallName, syscallNumber } from "./numbers";
 export { makePipe, type Pipe, setNonBlocking, writeSome } from "./pipes";
 export { openPty, type Pty, type PtySize, resizePty } from "./pty";
 export { cString, isErrno, type SyscallArg, SyscallError, syscall, trySyscall } from "./syscall";
+export { getXattr, listXattrs, removeXattr, setXattr, type XattrTarget } from "./xattr";

@@ -37,7 +37,7 @@ const NONBLOCK_CLOEXEC = 0o4000 | 0o2000000;
  */
 export class Inotify implements Disposable {
   readonly #fd: number;
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
   readonly #onEvents: (events: InotifyEvent[]) => void;
   #isOpen = true;
 

@@ -1,6 +1,7 @@
 /** Extended attributes of an open file or of a path (links are never followed). */
 import { cBytes } from "./files";
-import { cString, SyscallError, type SyscallName, syscall } from "./syscall";
+import type { SyscallName } from "./numbers";
+import { cString, SyscallError, syscall } from "./syscall";
 
 /** A descriptor (not one of O_PATH), or the raw bytes of a path whose last component is not followed. */
 export type XattrTarget = number | Uint8Array;
