@@ -4,6 +4,7 @@
  */
 import { createServer, type Socket } from "node:net";
 import type { Clock } from "@sandlot/lifetime";
+import { isErrno } from "@sandlot/linux";
 import type { Logger } from "@sandlot/telemetry";
 import { limits } from "../limits";
 import { AnswerCache } from "./cache";
@@ -35,11 +36,13 @@ export async function startGuestResolver(
     hostname: address,
     port,
     socket: {
+      // A guest that closed its port before the answer came makes the kernel report that here.
+      error: () => undefined,
       data: (socket, bytes, fromPort, source) => {
         const via = { source, maxBytes: (query: Query) => query.udpBytes ?? 512 };
         resolver
           .answer(Buffer.from(bytes), via)
-          .then((answer) => answer === undefined || socket.closed || socket.send(answer, fromPort, source))
+          .then((answer) => answer !== undefined && sendUdp(socket, answer, fromPort, source))
           .catch((thrown) => log.error("a DNS query broke the resolver", { thrown }));
       },
     },
@@ -103,6 +106,18 @@ class Resolver {
     const answer = await asking;
     if (answer !== undefined) this.#cache.keep(query.key, answer);
     return answer;
+  }
+}
+
+/** The kernel reports an earlier answer that found a closed port by failing the next send: that one is tried again. */
+function sendUdp(socket: Bun.udp.Socket<"buffer">, answer: Buffer, port: number, address: string): void {
+  for (let tries = 0; tries < 3 && !socket.closed; tries += 1) {
+    try {
+      socket.send(answer, port, address);
+      return;
+    } catch (thrown) {
+      if (!isErrno(thrown, "ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH")) throw thrown;
+    }
   }
 }
 

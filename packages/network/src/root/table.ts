@@ -62,6 +62,8 @@ table inet ${plan.table} {
     iifname != "lo" ip daddr ${resolver} drop
   }
   chain input_from_slot {
+    # Errors from one guest would surface on the socket that serves all.
+    ip daddr ${resolver} icmp type != echo-request drop
     ct state established,related accept
     ip daddr ${resolver} udp dport ${RESOLVER_PORT} accept
     ip daddr ${resolver} tcp dport ${RESOLVER_PORT} accept

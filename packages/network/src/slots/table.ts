@@ -73,7 +73,7 @@ export function slotTable({ plan, slot, denied, predefined, deniedTcpPorts }: Sl
     iifname "${GUEST.link}" oifname != "${UPLINK}" drop
     iifname "${UPLINK}" oifname != "${GUEST.link}" meta l4proto tcp reject with tcp reset
     iifname "${UPLINK}" oifname != "${GUEST.link}" drop
-    iifname "${GUEST.link}" ${toResolver} limit rate over ${limits.dnsPacketsPerSecond}/second drop
+    iifname "${GUEST.link}" ${toResolver} limit rate over ${limits.dnsPacketsPerSecond}/second burst ${limits.dnsPacketsPerSecond} packets drop
     iifname "${GUEST.link}" ${toResolver} goto dns
     ct state established,related accept
     ct state invalid drop
