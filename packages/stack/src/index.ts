@@ -9,6 +9,7 @@ export { ensureDist, recipes } from "./dist";
 export { stackFaults } from "./faults";
 export { ensurePackages, missingPackages } from "./host/packages";
 export { CHECKOUT, DEFAULT_DATA_DIR, DIST, MACHINE_CACHE, pathsOf } from "./paths";
+export { prepareMachine } from "./prepare-machine";
 export { lineProgress, type Progress, silentProgress } from "./progress";
 export {
   canonical,

@@ -90,7 +90,7 @@ function proxies(): Record<string, string> {
 async function sealTree(rootfs: string, image: string, progress: Progress, signal?: AbortSignal): Promise<SealedBase> {
   progress.say("base", "sealing the layer");
   const ended = await watchCommand({
-    argv: ["mkfs.erofs", "--quiet", "-x1", "-T0", "-U00000000-0000-0000-0000-000000000000", image, rootfs],
+    argv: ["mkfs.erofs", "--quiet", "-x1", "-U00000000-0000-0000-0000-000000000000", image, rootfs],
     signal,
   });
   if (ended.exitCode !== 0) throw stackFaults.base_failed({ output: `mkfs.erofs: ${ended.tail}` });

@@ -1,0 +1,27 @@
+/** Every check and test, against an installation of their own; called by `./sandlot test`. Ends with "N passed, N failed". */
+import { PARTS, type Part, runParts } from "./test/parts";
+import { Tally } from "./test/tally";
+
+const words = process.argv.slice(2);
+const at = words.indexOf("--only");
+const only = at < 0 ? undefined : words[at + 1];
+if (only !== undefined && !PARTS.some((part) => part === only)) {
+  console.error(`--only must be one of ${PARTS.join(", ")}, got ${only}`);
+  process.exit(2);
+}
+
+const stop = new AbortController();
+for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(name, () => (stop.signal.aborted ? process.exit(130) : stop.abort(new Error(`interrupted by ${name}`))));
+}
+
+const tally = new Tally();
+await runParts({
+  parts: only === undefined ? PARTS : [only as Part],
+  withSoak: words.includes("--soak"),
+  tally,
+  signal: stop.signal,
+});
+console.log(tally.report());
+console.log(tally.closingLine());
+process.exit(tally.failed === 0 ? 0 : 1);

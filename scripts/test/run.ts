@@ -1,0 +1,73 @@
+/** Runs one piece of testing as a process and counts it. Used by scripts/test/parts.ts. */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { CHECKOUT } from "@sandlot/stack";
+import { type Counts, countJunit, countTap, type Tally } from "./tally";
+
+export type Run = {
+  readonly tally: Tally;
+  readonly signal: AbortSignal;
+  readonly env: Readonly<Record<string, string>>;
+};
+
+/** A run whose totals cannot be read, or that ends badly without a failed test, counts as one failure. */
+async function runCounted(
+  run: Run,
+  of: { name: string; argv: readonly string[]; limitSeconds: number; env?: Readonly<Record<string, string>> },
+  count: (exitCode: number) => Counts | undefined,
+): Promise<void> {
+  if (run.signal.aborted) return;
+  console.log(`\n== ${of.name}`);
+  const startMs = performance.now();
+  const child = Bun.spawn([...of.argv], {
+    cwd: CHECKOUT,
+    env: { ...run.env, ...of.env },
+    stdio: ["ignore", "inherit", "inherit"],
+    signal: AbortSignal.any([run.signal, AbortSignal.timeout(of.limitSeconds * 1000)]),
+    killSignal: "SIGTERM",
+  });
+  const exitCode = await child.exited;
+  const counted = count(exitCode);
+  const isConsistent = counted !== undefined && (exitCode === 0) === (counted.failed === 0);
+  if (!isConsistent) console.log(`${of.name} ended with exit code ${exitCode} (limit ${of.limitSeconds} s)`);
+  const counts = isConsistent
+    ? counted
+    : { passed: counted?.passed ?? 0, failed: (counted?.failed ?? 0) + 1, skipped: counted?.skipped ?? 0 };
+  run.tally.add(of.name, counts, (performance.now() - startMs) / 1000);
+}
+
+/** A command that is right when it exits with 0. */
+export function check(run: Run, name: string, argv: readonly string[], limitSeconds = 300): Promise<void> {
+  return runCounted(run, { name, argv, limitSeconds }, (exitCode) =>
+    exitCode === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 },
+  );
+}
+
+export async function bunTest(
+  run: Run,
+  of: { name: string; files: readonly string[]; limitSeconds: number; env?: Readonly<Record<string, string>> },
+): Promise<void> {
+  const dir = mkdtempSync(join(tmpdir(), "sandlot-junit-"));
+  const outfile = join(dir, "junit.xml");
+  const files = of.files.map((file) => `./${file}`);
+  const argv = [process.execPath, "test", "--reporter=junit", `--reporter-outfile=${outfile}`, ...files];
+  await runCounted(run, { ...of, argv }, () =>
+    existsSync(outfile) ? countJunit(readFileSync(outfile, "utf8")) : undefined,
+  );
+  rmSync(dir, { recursive: true, force: true });
+}
+
+export async function nodeTest(
+  run: Run,
+  of: { name: string; files: readonly string[]; limitSeconds: number; env?: Readonly<Record<string, string>> },
+): Promise<void> {
+  const dir = mkdtempSync(join(tmpdir(), "sandlot-tap-"));
+  const outfile = join(dir, "tap");
+  const reporters = ["--test-reporter=spec", "--test-reporter-destination=stdout", "--test-reporter=tap"];
+  const argv = ["node", "--test", ...reporters, `--test-reporter-destination=${outfile}`, ...of.files];
+  await runCounted(run, { ...of, argv }, () =>
+    existsSync(outfile) ? countTap(readFileSync(outfile, "utf8")) : undefined,
+  );
+  rmSync(dir, { recursive: true, force: true });
+}

@@ -1,0 +1,57 @@
+/** Counts of everything that ran, and the last line that CI reads. Used by scripts/test.ts. */
+
+export type Counts = { readonly passed: number; readonly failed: number; readonly skipped: number };
+
+type Row = Counts & { readonly name: string; readonly seconds: number };
+
+export class Tally {
+  readonly #rows: Row[] = [];
+
+  add(name: string, counts: Counts, seconds: number): void {
+    this.#rows.push({ name, seconds, ...counts });
+  }
+
+  get failed(): number {
+    return this.#sum("failed");
+  }
+
+  #sum(key: keyof Counts): number {
+    return this.#rows.reduce((sum, row) => sum + row[key], 0);
+  }
+
+  /** One line per part; skipped tests are said out loud. */
+  report(): string {
+    const lines = this.#rows.map(
+      ({ name, passed, failed, skipped, seconds }) =>
+        `${failed === 0 ? "ok  " : "FAIL"}  ${name.padEnd(34)}${String(passed).padStart(5)} passed${String(failed).padStart(5)} failed${String(skipped).padStart(5)} skipped${seconds.toFixed(1).padStart(9)} s`,
+    );
+    return `\n${lines.join("\n")}`;
+  }
+
+  closingLine(): string {
+    const skipped = this.#sum("skipped");
+    return `${this.#sum("passed")} passed, ${this.failed} failed${skipped === 0 ? "" : `, ${skipped} skipped`}`;
+  }
+}
+
+/** Of a JUnit file that `bun test` wrote: the totals stand in the root element. Undefined when there is none. */
+export function countJunit(xml: string): Counts | undefined {
+  const root = /<testsuites\b([^>]*)>/.exec(xml)?.[1];
+  if (root === undefined) return undefined;
+  const read = (name: string): number => Number(new RegExp(`\\b${name}="(\\d+)"`).exec(root)?.[1] ?? 0);
+  const failed = read("failures") + read("errors");
+  const skipped = read("skipped");
+  return { passed: read("tests") - failed - skipped, failed, skipped };
+}
+
+/** Of the summary that `node --test` writes in TAP. Undefined when it has none. */
+export function countTap(tap: string): Counts | undefined {
+  const read = (name: string): number | undefined => {
+    const found = new RegExp(`^# ${name} (\\d+)$`, "m").exec(tap)?.[1];
+    return found === undefined ? undefined : Number(found);
+  };
+  const passed = read("pass");
+  if (passed === undefined) return undefined;
+  const failed = (read("fail") ?? 0) + (read("cancelled") ?? 0);
+  return { passed, failed, skipped: (read("skipped") ?? 0) + (read("todo") ?? 0) };
+}
