@@ -1,9 +1,11 @@
 /** An installation for the end-to-end tests: own directory, ports, addresses and tag, and nothing left of it afterwards. */
+import { randomBytes } from "node:crypto";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ensureInstallation, openDatabase } from "@sandlot/db";
 import { findResidue, freePorts, isPortFree } from "@sandlot/host";
-import { CHECKOUT } from "@sandlot/stack";
+import { CHECKOUT, databaseUrl, loadSettings } from "@sandlot/stack";
 
 export type TestInstallation = {
   readonly dataDir: string;
@@ -28,7 +30,24 @@ export async function startInstallation(signal: AbortSignal): Promise<TestInstal
     throw new Error("the installation did not come up");
   }
   const printed = await new Response(Bun.spawn(sandlot("env", "--json", "--data", dataDir)).stdout).json();
-  return { dataDir, env: { ...(printed as Record<string, string>), SANDLOT_DATA_DIR: dataDir }, end };
+  const env = {
+    ...(printed as Record<string, string>),
+    SANDLOT_DATA_DIR: dataDir,
+    SANDLOT_OTHER_API_KEY: await foreignKey(dataDir),
+  };
+  return { dataDir, env, end };
+}
+
+/** A second team's key, for tests of what one team may see of another. */
+async function foreignKey(dataDir: string): Promise<string> {
+  const apiKey = `e2b_${randomBytes(20).toString("hex")}`;
+  const db = openDatabase({ connectionString: databaseUrl(loadSettings(dataDir)) });
+  try {
+    await ensureInstallation(db, { apiKey, teamName: "Other", teamSlug: "other", email: "other@localhost" });
+  } finally {
+    await db[Symbol.asyncDispose]();
+  }
+  return apiKey;
 }
 
 async function endInstallation(dataDir: string, before: ReadonlySet<string>): Promise<string[]> {

@@ -23,7 +23,7 @@ export async function runParts(of: {
     console.log("== preparing the machine");
     const layer = await prepare(run, startMs);
     if (layer === undefined) return;
-    env.SANDLOT_TEST_BASE_LAYER = layer;
+    env.SANDLOT_TEST_BASE_EROFS = layer;
   }
   if (of.parts.includes("checks")) await runChecks(run);
   if (of.parts.includes("unit")) await bunTest(run, { name: "unit", files: unitFiles(), limitSeconds: 180 });

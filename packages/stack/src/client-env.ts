@@ -1,7 +1,7 @@
 /** What a client needs to find and enter this installation. */
 import { pathsOf } from "./paths";
 import { loadSecrets } from "./secrets";
-import { reachableHost } from "./services/table";
+import { postgresUrl, reachableHost } from "./services/table";
 import type { Settings } from "./settings";
 
 export type ClientEnv = {
@@ -28,4 +28,9 @@ export function exportLines(env: ClientEnv): string {
   return Object.entries(env)
     .map(([name, value]) => `export ${name}=${value}`)
     .join("\n");
+}
+
+/** For tools and tests of this checkout that look into the installation's database. Holds a password. */
+export function databaseUrl(settings: Settings): string {
+  return postgresUrl({ settings, secrets: loadSecrets(pathsOf(settings.dataDir).secrets) });
 }

@@ -1,5 +1,5 @@
 /** Everything `sandlot` does to an installation on one machine. */
-export { type ClientEnv, clientEnv, exportLines } from "./client-env";
+export { type ClientEnv, clientEnv, databaseUrl, exportLines } from "./client-env";
 export { down } from "./commands/down";
 export { logNames, showLogs } from "./commands/logs";
 export { restart } from "./commands/restart";
