@@ -1,1 +1,3 @@
-export {};
+/** The control plane's service. */
+export { type ApiConfig, loadApiConfig } from "./config";
+export { type Api, startApi } from "./start";

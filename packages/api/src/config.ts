@@ -1,0 +1,36 @@
+/** Environment to the api's configuration. Read once, in main. */
+import { type Env, readEnv, type Secret } from "@sandlot/config";
+
+export type ApiConfig = {
+  readonly listenHost: string;
+  /** REST. 0 takes a free one. */
+  readonly port: number;
+  /** gRPC for other services of the installation; never for users. */
+  readonly internalPort: number;
+  readonly postgresUrl: Secret;
+  readonly redisUrl: Secret;
+  /** The key that sandbox tokens are derived with; changing it changes every token. */
+  readonly tokenSeed: Secret;
+  readonly adminToken: Secret;
+  /** Where sandboxes' ports are served: `<port>-<id>.<domain>`. */
+  readonly domain: string;
+  /** `host:port` of every node's gRPC. */
+  readonly nodeAddresses: readonly string[];
+  readonly logLevel: "error" | "warn" | "info" | "debug" | "silent";
+};
+
+/** @throws ConfigError naming every problem */
+export function loadApiConfig(env: Env): ApiConfig {
+  return readEnv(env, (read) => ({
+    listenHost: read.text("LISTEN_HOST", "127.0.0.1"),
+    port: read.port("API_PORT", 3000),
+    internalPort: read.port("API_INTERNAL_GRPC_PORT", 5010),
+    postgresUrl: read.secret("POSTGRES_CONNECTION_STRING"),
+    redisUrl: read.secret("REDIS_URL"),
+    tokenSeed: read.secret("SANDBOX_ACCESS_TOKEN_HASH_SEED"),
+    adminToken: read.secret("ADMIN_TOKEN"),
+    domain: read.text("DOMAIN_NAME", "sandlot.test"),
+    nodeAddresses: read.list("LOCAL_ORCHESTRATOR_ADDRESS", ["127.0.0.1:5008"]),
+    logLevel: read.oneOf("LOG_LEVEL", ["error", "warn", "info", "debug", "silent"], "info"),
+  }));
+}

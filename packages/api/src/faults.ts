@@ -1,0 +1,67 @@
+/** The api's own faults. Quoted texts are wire (behaviour §1.1, §1.2). */
+import { defineFaults } from "@sandlot/faults";
+
+export const apiFaults = defineFaults("api", {
+  no_route: { kind: "missing", say: (f: { method: string; path: string }) => `no operation ${f.method} ${f.path}` },
+  legacy_route: {
+    kind: "invalid",
+    say: () => "This endpoint is deprecated. Please update your SDK to the latest version.",
+  },
+  legacy_upload: {
+    kind: "invalid",
+    say: () => "Uploading templates this way is deprecated. Please update your CLI to the latest version.",
+  },
+  invalid: { kind: "invalid", say: (f: { problem: string }) => `validation error: ${f.problem}` },
+  body_too_large: {
+    kind: "too_large",
+    say: (f: { limitBytes: number }) => `the body is larger than ${f.limitBytes} bytes`,
+  },
+  files_only_needs_pause: {
+    kind: "invalid",
+    say: () => "autoPauseMemory: false needs autoPause: true",
+  },
+  memory_less_auto_resume: {
+    kind: "invalid",
+    say: () =>
+      "autoPauseMemory: false cannot be combined with autoResume: a sandbox without memory is not resumed by traffic",
+  },
+  insecure_envd: {
+    kind: "invalid",
+    say: (f: { version: string | undefined }) =>
+      f.version === undefined
+        ? "the template has no envd version: you need to re-build the template to use secured access"
+        : `envd ${f.version} of the template is not compatible with secured access: re-build the template`,
+  },
+  team_mismatch: { kind: "invalid", say: () => "Team ID param mismatch with the API key" },
+  rules_not_in_force: {
+    kind: "unavailable",
+    say: (f: { nodeId: string }) => `the rules were noted, but node ${f.nodeId} has not put them in force: ask again`,
+  },
+  node_silent: {
+    kind: "unavailable",
+    say: (f: { nodeId: string }) => `the sandbox's node ${f.nodeId} does not answer; it will be ended when it does`,
+  },
+});
+
+const SENTENCES = {
+  ApiKeyAuth: "Invalid API key, please visit https://e2b.dev/docs/api-key for more information.",
+  AccessTokenAuth: "Invalid Access token, try to login again by running `e2b auth login`.",
+  AuthProviderBearerAuth: "Invalid auth provider token.",
+  AuthProviderTeamAuth: "Invalid auth provider token teamID.",
+  AdminApiKeyAuth: "Invalid Access token.",
+  AdminTeamAuth: "Invalid admin token teamID.",
+} as const;
+
+export type Scheme = keyof typeof SENTENCES;
+
+export const authFaults = defineFaults("auth", {
+  refused: {
+    kind: "unauthenticated",
+    say: (f: { scheme: Scheme; detail: string }) => `${SENTENCES[f.scheme]}\n${f.detail}`,
+  },
+  banned: { kind: "forbidden", say: () => "team is banned" },
+  blocked: {
+    kind: "forbidden",
+    say: (f: { reason: string | undefined }) => (f.reason ? `team is blocked: ${f.reason}` : "team is blocked"),
+  },
+});

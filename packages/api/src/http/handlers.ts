@@ -1,0 +1,47 @@
+/** What a handler takes and gives, by operation id. A missing handler, or an answer the contract does not know, does not compile. */
+import type { operations } from "@sandlot/contracts/rest";
+import type { Team } from "@sandlot/db";
+
+/** The operations that are built: those whose contract knows more than 501. */
+export type OperationId = {
+  [K in keyof operations]: 501 extends keyof operations[K]["responses"] ? never : K;
+}[keyof operations];
+
+type PartOf<O, Part extends "path" | "query"> = O extends { parameters: { [P in Part]?: infer V } }
+  ? [V] extends [never]
+    ? Record<never, never>
+    : NonNullable<V>
+  : Record<never, never>;
+
+type BodyOf<O> = O extends { requestBody: { content: { "application/json": infer B } } }
+  ? B
+  : O extends { requestBody?: { content: { "application/json": infer B } } }
+    ? B | undefined
+    : undefined;
+
+export type Call<Id extends OperationId> = {
+  readonly path: PartOf<operations[Id], "path">;
+  readonly query: PartOf<operations[Id], "query">;
+  readonly body: BodyOf<operations[Id]>;
+} & (Id extends "getHealth" ? unknown : { readonly team: Team });
+
+type PayloadOf<R> = R extends { content: { "application/json": infer B } }
+  ? { readonly body: B }
+  : R extends { content: { "text/plain": infer T } }
+    ? { readonly text: T }
+    : unknown;
+
+export type Answer<Id extends OperationId> = {
+  [S in Extract<keyof operations[Id]["responses"], number>]: {
+    readonly status: S;
+    readonly headers?: Readonly<Record<string, string>>;
+  } & PayloadOf<operations[Id]["responses"][S]>;
+}[Extract<keyof operations[Id]["responses"], number>];
+
+export type Handler<Id extends OperationId> = (call: Call<Id>) => Promise<Answer<Id>>;
+export type Handlers = { readonly [Id in OperationId]: Handler<Id> };
+
+/** What the router knows of any call and any answer. */
+export type AnyCall = { path: unknown; query: unknown; body: unknown; team: Team | undefined };
+export type AnyAnswer = { status: number; headers?: Record<string, string>; body?: unknown; text?: string };
+export type AnyHandler = (call: AnyCall) => Promise<AnyAnswer>;

@@ -1,0 +1,51 @@
+/** gRPC for the other services of the installation, over cleartext HTTP/2. */
+import { createServer, type Http2Server, type ServerHttp2Session } from "node:http2";
+import type { AddressInfo } from "node:net";
+import type { ConnectRouter } from "@connectrpc/connect";
+import { connectNodeAdapter } from "@connectrpc/connect-node";
+import { SandboxService } from "@sandlot/contracts/proxy";
+import { toConnect } from "@sandlot/faults/wire";
+import type { SandboxParts } from "../sandboxes/parts";
+import { resumeSandbox } from "./resume-sandbox";
+
+export type InternalServer = AsyncDisposable & { readonly address: string };
+
+export async function startInternalServer(of: {
+  host: string;
+  port: number;
+  parts: Pick<SandboxParts, "state">;
+}): Promise<InternalServer> {
+  const routes = (router: ConnectRouter): void => {
+    router.service(SandboxService, {
+      async resumeSandbox({ sandboxId }) {
+        try {
+          return { orchestratorIp: await resumeSandbox(of.parts, sandboxId) };
+        } catch (thrown) {
+          throw toConnect(thrown);
+        }
+      },
+    });
+  };
+  const server = createServer(connectNodeAdapter({ routes }));
+  const sessions = new Set<ServerHttp2Session>();
+  server.on("session", (session) => {
+    sessions.add(session);
+    session.once("close", () => sessions.delete(session));
+  });
+  const { port } = await listen(server, of);
+  return {
+    address: `${of.host}:${port}`,
+    async [Symbol.asyncDispose]() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const session of sessions) session.destroy();
+      await closed;
+    },
+  };
+}
+
+function listen(server: Http2Server, { host, port }: { host: string; port: number }): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => resolve(server.address() as AddressInfo));
+  });
+}

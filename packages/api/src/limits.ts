@@ -1,0 +1,49 @@
+/** Every bound of the api. */
+export const limits = {
+  /** Body of a request; beyond it 413. */
+  bodyBytes: 16 * 1024 * 1024,
+  /** A body that has not arrived by then is refused. */
+  bodyReadMs: 10_000,
+  /** A connection without any traffic; above the longest start, so that a slow create is not cut. */
+  idleSeconds: 120,
+  /** Shutting down waits this long for requests in flight. */
+  drainMs: 6_000,
+  /** How long a looked-up key may be trusted; a deleted key stops working within this. */
+  authCacheMs: 1_000,
+  /** Keys remembered at once; beyond it the oldest are forgotten. */
+  authCacheKeys: 10_000,
+
+  /** How often every node is asked how it is. */
+  nodePollMs: 1_000,
+  nodePollDeadlineMs: 3_000,
+  /** Starts that one node works on at once; the rest wait in line. */
+  startsPerNode: 16,
+  /** Starts that may wait in line over all nodes; the next one gets 503. */
+  startQueue: 256,
+  /** Waiting in line, or for a node to have room again. */
+  startQueueMs: 30_000,
+  /** One start on one node. */
+  startMs: 60_000,
+  /** Nodes tried before a start is given up; a node without room does not count. */
+  startAttempts: 3,
+  /** Rest before a node without room is asked again. */
+  fullNodeRestMs: 200,
+  /** Random nodes of which the least loaded is taken. */
+  placementChoices: 3,
+  /** Ending a sandbox on its node. */
+  endMs: 30_000,
+  /** Telling a node a new end time or new rules. */
+  updateMs: 5_000,
+
+  /** Sandboxes ended at once because their time is over. */
+  expiriesAtOnce: 32,
+  expiryBatch: 256,
+  /** The expiry index is looked at this often even when no timer says so: other replicas change it too. */
+  expiryLookMs: 5_000,
+  /** A record or sandbox must be out of step in two rounds so far apart before anything is done about it. */
+  syncMs: 2_000,
+  /** A record so young is never dropped. */
+  syncGraceMs: 5_000,
+  /** How long it is remembered that a sandbox was ended here, so that a late node does not bring it back. */
+  endedMemoryMs: 600_000,
+} as const;

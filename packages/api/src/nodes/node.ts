@@ -1,0 +1,37 @@
+/** One node of the installation, as the control plane sees it. */
+import { type Client, createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { InfoService, type ServiceInfoResponse } from "@sandlot/contracts/info";
+import { SandboxService } from "@sandlot/contracts/orchestrator";
+
+export type NodeStatus = "connecting" | "ready" | "draining" | "unhealthy" | "standby";
+
+export type Node = {
+  /** `host:port` of its gRPC. */
+  readonly address: string;
+  /** Where its sandboxes are reached, without a port. */
+  readonly ip: string;
+  readonly sandboxes: Client<typeof SandboxService>;
+  readonly info: Client<typeof InfoService>;
+  /** Empty until it has answered once. */
+  id: string;
+  status: NodeStatus;
+  last: ServiceInfoResponse | undefined;
+  /** Starts that this api is having it do right now. */
+  starting: number;
+};
+
+/** Makes the client; nothing is sent yet. */
+export function openNode(address: string): Node {
+  const transport = createGrpcTransport({ baseUrl: `http://${address}` });
+  return {
+    address,
+    ip: address.replace(/:\d+$/, "").replace(/^\[|\]$/g, ""),
+    sandboxes: createClient(SandboxService, transport),
+    info: createClient(InfoService, transport),
+    id: "",
+    status: "connecting",
+    last: undefined,
+    starting: 0,
+  };
+}

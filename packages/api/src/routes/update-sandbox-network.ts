@@ -1,0 +1,44 @@
+import { parseSandboxId, planEgress, sandboxFaults } from "@sandlot/domain";
+import type { SandboxRecord } from "@sandlot/state";
+import { apiFaults } from "../faults";
+import type { Call, Handler } from "../http/handlers";
+import { readFailure } from "../nodes/failures";
+import { assertRunning } from "../sandboxes/find-sandbox";
+import type { SandboxParts } from "../sandboxes/parts";
+import { putRulesInForce } from "../sandboxes/tell-node";
+
+/** PUT /sandboxes/{sandboxID}/network — replaces what it may reach as a whole; what is left out is cleared. */
+export function updateSandboxNetwork(parts: SandboxParts): Handler<"updateSandboxNetwork"> {
+  return async ({ team, path, body }) => {
+    const sandboxId = parseSandboxId(path.sandboxID);
+    planEgress(body, body.allow_internet_access);
+    const key = { teamId: team.teamId, sandboxId };
+    const record = await parts.state.sandboxes.update(key, (found) => {
+      assertRunning(found);
+      return withEgress(found, body);
+    });
+    if (record === undefined) throw sandboxFaults.missing({ sandboxId });
+    await putRulesInForce(parts, record).catch((thrown) => {
+      // The record says what is wanted; asking again puts it in force.
+      if (readFailure(thrown) === "missing") throw sandboxFaults.missing({ sandboxId }, thrown);
+      throw apiFaults.rules_not_in_force({ nodeId: record.nodeId }, thrown);
+    });
+    return { status: 204 };
+  };
+}
+
+/** Ingress is kept: only create decides about it. */
+function withEgress(record: SandboxRecord, body: Call<"updateSandboxNetwork">["body"]): SandboxRecord {
+  const { allowPublicTraffic, maskRequestHost } = record.network ?? {};
+  const { allowOut, denyOut, allow_internet_access: allowInternetAccess } = body;
+  return {
+    ...record,
+    network: {
+      ...(allowPublicTraffic !== undefined && { allowPublicTraffic }),
+      ...(maskRequestHost !== undefined && { maskRequestHost }),
+      ...(allowOut !== undefined && { allowOut }),
+      ...(denyOut !== undefined && { denyOut }),
+    },
+    allowInternetAccess: allowInternetAccess ?? null,
+  };
+}

@@ -1,0 +1,79 @@
+/** Has a node start a sandbox: picks one, stands in line for it, tries others. */
+
+import { sandboxFaults } from "@sandlot/domain";
+import { isFault } from "@sandlot/faults";
+import { sleep } from "@sandlot/lifetime";
+import { limits } from "../limits";
+import { type NodeFailure, readFailure } from "../nodes/failures";
+import type { Node } from "../nodes/node";
+import { pickNode } from "../nodes/placement";
+import type { SandboxParts } from "./parts";
+
+type Attempt = { readonly node: Node; readonly failure: NodeFailure };
+
+/**
+ * @param start one try on one node; what it throws is read as that node's failure
+ * @throws Fault `sandbox_no_compatible_node`, `sandbox_capacity_unavailable`, `sandbox_placement_timeout`, `sandbox_create_failed`
+ */
+export async function placeSandbox<T>(
+  parts: Pick<SandboxParts, "nodes" | "queue" | "clock" | "events">,
+  { cpuCount, start }: { cpuCount: number; start: (node: Node) => Promise<T> },
+): Promise<{ node: Node; result: T }> {
+  const untilMs = parts.clock.nowMs() + limits.startQueueMs;
+  const failed: Attempt[] = [];
+  for (;;) {
+    const tried = failed.filter(({ failure }) => failure !== "full").map(({ node }) => node);
+    const node = pick(parts, { cpuCount, tried });
+    if (node === undefined) throw giveUp(failed.at(-1)?.failure);
+    using slot = await parts.queue.lease(node.id, untilMs - parts.clock.nowMs());
+    if (slot === undefined) throw sandboxFaults.capacity_unavailable({ why: "too many starts are waiting, try again" });
+    const failure = await tryOn(node, start, parts);
+    if (typeof failure !== "string") return { node, result: failure.result };
+    failed.push({ node, failure });
+    if (failed.filter(({ failure: why }) => why !== "full").length >= limits.startAttempts) throw giveUp(failure);
+    if (failure !== "full") continue;
+    if (parts.clock.nowMs() + limits.fullNodeRestMs >= untilMs) throw giveUp("full");
+    slot[Symbol.dispose]();
+    await sleep(limits.fullNodeRestMs);
+  }
+}
+
+/** Untried nodes first; when all have been tried, a second try of one of them is better than none. */
+function pick(parts: Pick<SandboxParts, "nodes">, of: { cpuCount: number; tried: readonly Node[] }): Node | undefined {
+  const ready = parts.nodes.ready();
+  const fresh = ready.filter((node) => !of.tried.includes(node));
+  const candidates = (fresh.length > 0 ? fresh : ready).map((node) => ({
+    node,
+    nodeId: node.id,
+    cpuCount: Number(node.last?.metricCpuCount ?? 1n),
+    allocatedCpu: Number(node.last?.metricAllocatedCpu ?? 0n),
+    starting: node.starting,
+  }));
+  const choices = limits.placementChoices;
+  return pickNode({ candidates, cpuCount: of.cpuCount, choices, random: Math.random })?.node;
+}
+
+async function tryOn<T>(
+  node: Node,
+  start: (node: Node) => Promise<T>,
+  { events }: Pick<SandboxParts, "events">,
+): Promise<{ result: T } | NodeFailure> {
+  node.starting += 1;
+  try {
+    return { result: await start(node) };
+  } catch (thrown) {
+    if (isFault(thrown)) throw thrown;
+    const failure = readFailure(thrown);
+    if (failure !== "full") events.nodeFailed({ nodeId: node.id, doing: "start", thrown });
+    return failure;
+  } finally {
+    node.starting -= 1;
+  }
+}
+
+function giveUp(last: NodeFailure | undefined) {
+  if (last === undefined) return sandboxFaults.no_compatible_node({});
+  if (last === "full") return sandboxFaults.capacity_unavailable({ why: "no node has room, try again" });
+  if (last === "silent") return sandboxFaults.capacity_unavailable({ why: "the node does not answer, try again" });
+  return last === "late" ? sandboxFaults.placement_timeout({}) : sandboxFaults.create_failed({});
+}

@@ -1,0 +1,93 @@
+/** From a create request to what is to be started: every refusal of the contract, in its order, before anything is made. */
+import type { components } from "@sandlot/contracts/rest";
+import { type Database, readBuild, readTemplate, type Team } from "@sandlot/db";
+import {
+  checkEnvVars,
+  checkIngress,
+  isAtLeast,
+  parseCreateTimeout,
+  parseTemplateReference,
+  planEgress,
+  requestFaults,
+  SECURE_ENVD_VERSION,
+  type TemplateReference,
+  templateFaults,
+} from "@sandlot/domain";
+import { apiFaults } from "../faults";
+
+export type NewSandbox = components["schemas"]["NewSandboxV2"];
+export type StartRequest = {
+  readonly team: Team;
+  readonly body: NewSandbox;
+  readonly secure: boolean;
+  readonly defaultTimeoutS: number;
+};
+
+export type StartPlan = {
+  readonly team: Team;
+  readonly template: { readonly templateId: string; readonly alias: string | undefined };
+  readonly build: {
+    readonly buildId: string;
+    readonly cpuCount: number;
+    readonly memoryMiB: number;
+    readonly diskMiB: number;
+    readonly envdVersion: string;
+  };
+  readonly timeoutMs: number;
+  readonly secure: boolean;
+  readonly allowPublicTraffic: boolean;
+  readonly envVars: Readonly<Record<string, string>>;
+  readonly body: NewSandbox;
+};
+
+/** @throws Fault for everything that the contract refuses, and `request_not_supported` for what is not built yet */
+export async function planStart(
+  db: Database,
+  { team, body, secure, defaultTimeoutS }: StartRequest,
+): Promise<StartPlan> {
+  const reference = parseTemplateReference(body.templateID);
+  const timeoutMs = parseCreateTimeout({ timeoutS: body.timeout ?? defaultTimeoutS, maxHours: team.maxLengthHours });
+  checkLifecycle(body);
+  const envVars = body.envVars ?? {};
+  checkEnvVars(envVars);
+  const { allowPublicTraffic } = checkIngress(body.network ?? {}, secure);
+  planEgress(body.network ?? {}, body.allow_internet_access);
+  refuseUnbuilt(body);
+  const { template, build } = await findBuild(db, { team, reference, input: body.templateID });
+  const { envdVersion } = build;
+  if (secure && (envdVersion === undefined || !isAtLeast(envdVersion, SECURE_ENVD_VERSION))) {
+    throw apiFaults.insecure_envd({ version: envdVersion });
+  }
+  const known = { ...build, envdVersion: envdVersion ?? "" };
+  return { team, template, build: known, timeoutMs, secure, allowPublicTraffic, envVars, body };
+}
+
+function checkLifecycle({ autoPause, autoPauseMemory, autoResume }: NewSandbox): void {
+  if (autoPauseMemory !== false) return;
+  if (autoPause !== true) throw apiFaults.files_only_needs_pause({});
+  if (autoResume?.enabled === true) throw apiFaults.memory_less_auto_resume({});
+}
+
+/** Refused by name, never ignored. Values that mean "off" pass: stock clients send them. */
+function refuseUnbuilt(body: NewSandbox): void {
+  const refuse = (what: string): never => {
+    throw requestFaults.not_supported({ what });
+  };
+  if (body.autoPause === true) refuse("autoPause");
+  if (body.autoResume?.enabled === true) refuse("autoResume");
+  if (body.iam !== undefined && Object.keys(body.iam).length > 0) refuse("iam");
+  if ((body.volumeMounts ?? []).length > 0) refuse("volumeMounts");
+}
+
+async function findBuild(db: Database, of: { team: Team; reference: TemplateReference; input: string }) {
+  const { team, reference, input } = of;
+  const template = await readTemplate(db, { reference, ownSlug: team.slug });
+  // Another team's private template is as good as none: its existence is nobody's business.
+  if (template === undefined || (!template.isPublic && template.teamId !== team.teamId)) {
+    throw templateFaults.missing({ reference: input });
+  }
+  const tag = reference.tag ?? "default";
+  const build = await readBuild(db, { templateId: template.templateId, tag });
+  if (build === undefined) throw templateFaults.tag_missing({ reference: reference.name, tag });
+  return { template, build };
+}

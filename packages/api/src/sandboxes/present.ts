@@ -1,0 +1,58 @@
+/** Records in the shapes of the wire (behaviour §1.5). */
+import type { components } from "@sandlot/contracts/rest";
+import { CLIENT_ID } from "@sandlot/domain";
+import type { SandboxRecord } from "@sandlot/state";
+
+type Schemas = components["schemas"];
+
+export function toSandbox(record: SandboxRecord): Schemas["Sandbox"] {
+  return {
+    templateID: record.templateId,
+    sandboxID: record.sandboxId,
+    ...(record.alias !== undefined && { alias: record.alias }),
+    clientID: CLIENT_ID,
+    envdVersion: record.envdVersion,
+    ...(record.envdAccessToken !== undefined && { envdAccessToken: record.envdAccessToken }),
+    trafficAccessToken: record.trafficAccessToken ?? null,
+    // Only teams with a domain of their own would get one here; clients then use it instead of their configured one.
+    domain: null,
+  };
+}
+
+export function toListed(record: SandboxRecord): Schemas["ListedSandbox"] {
+  return {
+    templateID: record.templateId,
+    ...(record.alias !== undefined && { alias: record.alias }),
+    sandboxID: record.sandboxId,
+    clientID: CLIENT_ID,
+    startedAt: new Date(record.startedAtMs).toISOString(),
+    endAt: new Date(record.endsAtMs).toISOString(),
+    cpuCount: record.cpuCount,
+    memoryMB: record.memoryMiB,
+    diskSizeMB: record.diskMiB,
+    metadata: { ...record.metadata },
+    state: record.state === "paused" || record.state === "pausing" ? "paused" : "running",
+    envdVersion: record.envdVersion,
+  };
+}
+
+export function toDetail(record: SandboxRecord): Schemas["SandboxDetail"] {
+  return {
+    ...toListed(record),
+    ...(record.envdAccessToken !== undefined && { envdAccessToken: record.envdAccessToken }),
+    allowInternetAccess: record.allowInternetAccess,
+    domain: null,
+    ...(record.network !== undefined && { network: toNetwork(record.network) }),
+    lifecycle: { autoResume: record.autoResume, onTimeout: record.autoPause ? "pause" : "kill" },
+  };
+}
+
+function toNetwork(network: NonNullable<SandboxRecord["network"]>): Schemas["SandboxNetwork"] {
+  const { allowPublicTraffic, allowOut, denyOut, maskRequestHost } = network;
+  return {
+    ...(allowPublicTraffic !== undefined && { allowPublicTraffic }),
+    ...(allowOut !== undefined && { allowOut: [...allowOut] }),
+    ...(denyOut !== undefined && { denyOut: [...denyOut] }),
+    ...(maskRequestHost !== undefined && { maskRequestHost }),
+  };
+}

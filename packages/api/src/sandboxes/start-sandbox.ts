@@ -1,0 +1,117 @@
+/** Starts a sandbox: reserve a place, have a node start it, write the record and the route, then answer. */
+import { randomBytes } from "node:crypto";
+import { noteSpawn } from "@sandlot/db";
+import { firstLife, newSandboxId, sandboxFaults, sandboxTokens } from "@sandlot/domain";
+import { isFault } from "@sandlot/faults";
+import type { SandboxRecord } from "@sandlot/state";
+import { limits } from "../limits";
+import type { Node } from "../nodes/node";
+import { endOnNode } from "./end-on-node";
+import type { SandboxParts } from "./parts";
+import { placeSandbox } from "./place";
+import type { StartPlan } from "./plan-start";
+import { toNodeConfig, toTimestamp } from "./record";
+import { putRoute } from "./route";
+
+/**
+ * Runs to its end whoever hangs up meanwhile: a started sandbox is always recorded, and ends with its time.
+ * @throws Fault `sandbox_limit_reached` and those of `placeSandbox`
+ */
+export async function startSandbox(parts: SandboxParts, plan: StartPlan): Promise<SandboxRecord> {
+  const { state, clock, events, local } = parts;
+  const sandboxId = newSandboxId((sizeBytes) => randomBytes(sizeBytes));
+  const { teamId, concurrentSandboxes: limit } = plan.team;
+  const beganMs = clock.nowMs();
+  const outcome = await state.sandboxes.reserve({ teamId, sandboxId, limit });
+  if (outcome !== "reserved") throw sandboxFaults.limit_reached({ limit });
+  local.starting.add(sandboxId);
+  try {
+    const record = await startReserved(parts, plan, sandboxId);
+    events.sandboxStarted({ ...factsOf(record), templateId: record.templateId, tookMs: clock.nowMs() - beganMs });
+    noteSpawn(parts.db, record.templateId).catch((thrown) => events.nodeFailed({ nodeId: "", doing: "count", thrown }));
+    return record;
+  } catch (thrown) {
+    const code = isFault(thrown) ? thrown.code : "internal_server_error";
+    events.sandboxStartFailed({ sandboxId, teamId, code, tookMs: clock.nowMs() - beganMs });
+    // Nothing more can be done when this fails too: the reservation then ends by itself.
+    await state.sandboxes.release({ teamId, sandboxId }).catch(() => undefined);
+    throw thrown;
+  } finally {
+    local.starting.delete(sandboxId);
+  }
+}
+
+function factsOf({ sandboxId, teamId, nodeId }: SandboxRecord) {
+  return { sandboxId, teamId, nodeId };
+}
+
+async function startReserved(parts: SandboxParts, plan: StartPlan, sandboxId: string): Promise<SandboxRecord> {
+  const { clock } = parts;
+  const draft = draftRecord(parts, plan, sandboxId);
+  const tried = new Set<Node>();
+  const start = async (node: Node): Promise<void> => {
+    tried.add(node);
+    const { startedAtMs, endsAtMs } = lifeFrom(clock.nowMs(), plan);
+    const request = {
+      sandbox: toNodeConfig(draft, plan.envVars),
+      startTime: toTimestamp(startedAtMs),
+      endTime: toTimestamp(endsAtMs),
+    };
+    await node.sandboxes.create(request, { timeoutMs: limits.startMs });
+  };
+  const { cpuCount } = plan.build;
+  try {
+    const { node } = await placeSandbox(parts, { cpuCount, start });
+    tried.delete(node);
+    // Counted from here, so that booting does not eat into the time that was asked for.
+    const record = { ...draft, nodeId: node.id, nodeIp: node.ip, ...lifeFrom(clock.nowMs(), plan) };
+    await recordOrEnd(parts, node, record);
+    return record;
+  } finally {
+    // A node that was asked in vain may have started it all the same.
+    for (const node of tried) void endOnNode(parts, { node, sandboxId, reason: "orphaned" });
+  }
+}
+
+/** The sandbox runs, but only what is recorded can be found and ended: without a record it must not stay. */
+async function recordOrEnd(parts: SandboxParts, node: Node, record: SandboxRecord): Promise<void> {
+  try {
+    await putRoute(parts.state, record);
+    await parts.state.sandboxes.commit(record);
+    parts.expiry.arm(record.endsAtMs);
+  } catch (thrown) {
+    parts.local.noteEnded(record.sandboxId);
+    await endOnNode(parts, { node, sandboxId: record.sandboxId, reason: "orphaned" });
+    throw thrown;
+  }
+}
+
+function lifeFrom(startedAtMs: number, { timeoutMs, team }: StartPlan) {
+  return firstLife({ startedAtMs, timeoutMs, maxLengthHours: team.maxLengthHours });
+}
+
+/** All of the record that is known before a node has it. */
+function draftRecord({ tokenSeed, clock }: SandboxParts, plan: StartPlan, sandboxId: string): SandboxRecord {
+  const { team, template, build, body } = plan;
+  const tokens = sandboxTokens({ seed: tokenSeed, sandboxId });
+  return {
+    sandboxId,
+    teamId: team.teamId,
+    templateId: template.templateId,
+    ...build,
+    executionId: crypto.randomUUID(),
+    nodeId: "",
+    nodeIp: "",
+    state: "running",
+    ...lifeFrom(clock.nowMs(), plan),
+    metadata: body.metadata ?? {},
+    allowInternetAccess: body.allow_internet_access ?? null,
+    autoPause: false,
+    autoPauseMemory: body.autoPauseMemory ?? true,
+    autoResume: false,
+    ...(template.alias !== undefined && { alias: template.alias }),
+    ...(plan.secure && { envdAccessToken: tokens.envd }),
+    ...(!plan.allowPublicTraffic && { trafficAccessToken: tokens.traffic }),
+    ...(body.network !== undefined && { network: body.network }),
+  };
+}

@@ -1,0 +1,76 @@
+/** Wiring: what the api is made of, in the order it starts; disposed of newest first. */
+import { openDatabase } from "@sandlot/db";
+import { systemClock } from "@sandlot/lifetime";
+import { openState } from "@sandlot/state";
+import { type Logger, startLogger } from "@sandlot/telemetry";
+import { startAuthenticator } from "./auth/authenticate";
+import { startTeamLookup } from "./auth/team-lookup";
+import type { ApiConfig } from "./config";
+import { startEvents } from "./events";
+import { buildApp } from "./http/app";
+import { serve } from "./http/serve";
+import { startInternalServer } from "./internal/server";
+import { limits } from "./limits";
+import { startNodeRegistry } from "./nodes/registry";
+import { openStartQueue } from "./nodes/start-queue";
+import { handlersOf } from "./routes/index";
+import { startExpiry } from "./sandboxes/expiry";
+import { killSandbox } from "./sandboxes/kill-sandbox";
+import { openLocalKnowledge } from "./sandboxes/local-knowledge";
+import { startNodeSync } from "./sandboxes/node-sync";
+import type { SandboxParts } from "./sandboxes/parts";
+
+export type Api = AsyncDisposable & {
+  /** REST, `http://host:port`. */
+  readonly url: string;
+  /** gRPC, `host:port`. */
+  readonly internalAddress: string;
+};
+
+/**
+ * Starts the api. Redis and nodes may come later; PostgreSQL must be there and migrated.
+ * @throws Fault `db_unavailable`, `db_outdated`
+ */
+export async function startApi(config: ApiConfig, given: { logger?: Logger } = {}): Promise<Api> {
+  const logger = given.logger ?? startLogger("api", config.logLevel);
+  const clock = systemClock;
+  await using held = new AsyncDisposableStack();
+  const db = held.use(openDatabase({ connectionString: config.postgresUrl.reveal() }));
+  await db.assertMigrated();
+  const state = held.use(openState({ redisUrl: config.redisUrl.reveal() }));
+  const events = startEvents(logger.room("events"));
+  const nodes = held.use(startNodeRegistry({ addresses: config.nodeAddresses, events }));
+  const queue = openStartQueue({ perNode: limits.startsPerNode, queue: limits.startQueue, clock });
+  const local = openLocalKnowledge(clock);
+  const expiry = held.use(
+    startExpiry({
+      store: state.sandboxes,
+      clock,
+      expire: async ({ teamId, sandboxId }) =>
+        void (await killSandbox(parts, { teamId, sandboxId, reason: "timeout" })),
+      onError: (thrown) => logger.warn("expiry failed, will be tried again", { thrown }),
+    }),
+  );
+  const parts: SandboxParts = {
+    ...{ db, state, nodes, queue, clock, events, expiry, local },
+    tokenSeed: config.tokenSeed.reveal(),
+  };
+  held.use(startNodeSync(parts));
+  const internal = held.use(await startInternalServer({ host: config.listenHost, port: config.internalPort, parts }));
+  const teams = startTeamLookup({ db, clock, logger: logger.room("auth") });
+  const authenticate = startAuthenticator({ teams, adminToken: config.adminToken });
+  let isDraining = false;
+  const handlers = handlersOf({ ...parts, isDraining: () => isDraining });
+  const app = buildApp({ handlers, authenticate, logger: logger.room("http") });
+  const web = held.use(serve({ app, host: config.listenHost, port: config.port }));
+  held.defer(() => {
+    isDraining = true;
+  });
+  await Promise.race([
+    nodes.firstRound(),
+    new Promise((resolve) => clock.after(limits.nodePollDeadlineMs, () => resolve(0))),
+  ]);
+  logger.info("api started", { url: web.url, internalAddress: internal.address });
+  const all = held.move();
+  return { url: web.url, internalAddress: internal.address, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
