@@ -1,0 +1,95 @@
+/* PID 1 of a machine: starts envd, starts it again when it dies, reaps what is left to it, ends all on SIGTERM.
+ * Static and without threads, so that it survives whatever the guest does to its own libraries. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ENVD "/usr/lib/sandlot/envd"
+#define FIRST_REST_MS 20
+#define LONGEST_REST_MS 2000
+#define HEALTHY_AFTER_MS 10000 /* an envd that lived this long starts again at once */
+#define GRACE_MS 2000          /* between SIGTERM and SIGKILL when the machine is told to end */
+
+static long long now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+static void say(const char *text, int number) {
+    char line[128];
+    int length = snprintf(line, sizeof line, "init: %s %d\n", text, number);
+    if (write(2, line, (size_t)length) < 0) return;
+}
+
+static pid_t start_envd(const sigset_t *unblocked) {
+    pid_t pid = fork();
+    if (pid != 0) return pid;
+    sigprocmask(SIG_SETMASK, unblocked, NULL);
+    setsid();
+    execl(ENVD, "envd", "-isnotfc", (char *)NULL);
+    say("cannot execute envd, errno", errno);
+    _exit(127);
+}
+
+/* Reaps all that have died; true when `envd` was among them. */
+static int reap(pid_t envd) {
+    int status, found = 0;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        if (pid != envd) continue;
+        found = 1;
+        say("envd ended, status", WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+    }
+    return found;
+}
+
+static void end_all(void) {
+    kill(-1, SIGTERM);
+    for (long long until = now_ms() + GRACE_MS; now_ms() < until;) {
+        pid_t pid = waitpid(-1, NULL, WNOHANG);
+        if (pid < 0 && errno == ECHILD) return;
+        if (pid == 0) nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    }
+    kill(-1, SIGKILL);
+}
+
+int main(void) {
+    sigset_t awaited, before;
+    sigemptyset(&awaited);
+    sigaddset(&awaited, SIGCHLD);
+    sigaddset(&awaited, SIGTERM);
+    sigprocmask(SIG_BLOCK, &awaited, &before);
+    if (chdir("/") < 0) return 1;
+    pid_t envd = -1;
+    long long started = 0, start_at = 0;
+    int rest = FIRST_REST_MS;
+    for (;;) {
+        if (envd < 0 && now_ms() >= start_at) {
+            started = now_ms();
+            envd = start_envd(&before);
+            if (envd < 0) start_at = started + rest; /* out of memory or pids: later */
+        }
+        struct timespec wait = {.tv_sec = 3600};
+        if (envd < 0) {
+            long long left = start_at - now_ms();
+            if (left < 1) left = 1;
+            wait = (struct timespec){.tv_sec = left / 1000, .tv_nsec = (left % 1000) * 1000000};
+        }
+        int got = sigtimedwait(&awaited, NULL, &wait);
+        if (got == SIGTERM) {
+            end_all();
+            return 0;
+        }
+        if (!reap(envd)) continue;
+        envd = -1;
+        if (now_ms() - started > HEALTHY_AFTER_MS) rest = FIRST_REST_MS;
+        start_at = now_ms() + rest;
+        rest = rest * 2 > LONGEST_REST_MS ? LONGEST_REST_MS : rest * 2;
+    }
+}

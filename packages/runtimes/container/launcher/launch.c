@@ -1,0 +1,217 @@
+#include "launch.h"
+#include "guest.h"
+#include "cgroup.h"
+#include "net.h"
+#include "overlay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* _IOR('X', 125, __u32): drops what is not written yet. An ended machine's disk is thrown away, not flushed. */
+#define EXT4_IOC_SHUTDOWN 0x8004587d
+#define NO_LOG_FLUSH 2u
+
+static void journal_process(const struct config *config, const char *name, pid_t pid) {
+    char text[64];
+    snprintf(text, sizeof text, "%d %llu\n", pid, start_time_of(pid));
+    char *path = format_path("%s/%s", config->machine_dir, name);
+    if (replace_file(path, text) < 0) fail_errno("journal", "%s", path);
+    free(path);
+}
+
+static int open_in_proc(pid_t pid, const char *name, int flags) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
+    int fd = open(path, flags | O_CLOEXEC);
+    if (fd < 0) fail_errno("namespaces", "%s", path);
+    return fd;
+}
+
+static void map_ids(const struct config *config, pid_t pid) {
+    char map[64], path[64];
+    snprintf(map, sizeof map, "0 %u %u\n", config->id_base, ID_RANGE);
+    static const char *const files[] = {"uid_map", "gid_map"};
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "/proc/%d/%s", pid, files[i]);
+        if (write_file(path, map) < 0) fail_errno("ids", "%s", files[i]);
+    }
+}
+
+static void place(const char *dir, pid_t pid) {
+    char text[16];
+    snprintf(text, sizeof text, "%d", pid);
+    char *path = format_path("%s/cgroup.procs", dir);
+    if (write_file(path, text) < 0) fail_errno("limits", "%s", path);
+    free(path);
+}
+
+/* The first move into a v1 cgroup waits for a kernel grace period (10 to 30 ms); a helper waits meanwhile. */
+static pid_t place_in_background(const struct config *config, pid_t pid) {
+    if (config->cgroup_count == 0 && config->shared_cgroup == NULL) return 0;
+    pid_t helper = fork();
+    if (helper < 0) fail_errno("limits", "fork");
+    if (helper != 0) return helper;
+    for (size_t i = 0; i < config->cgroup_count; i++) place(config->cgroups[i], pid);
+    if (config->shared_cgroup != NULL) place(config->shared_cgroup, pid);
+    _exit(0);
+}
+
+static void await_placed(pid_t helper) {
+    int status = 0;
+    if (helper != 0 && (waitpid(helper, &status, 0) < 0 || status != 0)) _exit(1); /* it has said why */
+}
+
+static pid_t clone_guest(const struct config *config, int pair[2]) {
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) fail_errno("namespaces", "socketpair");
+    struct clone_args args = {
+        .flags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWTIME,
+        .exit_signal = SIGCHLD,
+    };
+    int cgroup = -1;
+    if (config->cgroup2 != NULL) {
+        cgroup = open(config->cgroup2, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (cgroup < 0) fail_errno("limits", "%s", config->cgroup2);
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = (uint64_t)cgroup;
+    }
+    pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+    if (pid < 0) fail_errno("namespaces", "clone3");
+    if (pid == 0) {
+        close(pair[0]);
+        become_guest(config, pair[1]);
+    }
+    close(pair[1]);
+    if (cgroup >= 0) close(cgroup);
+    return pid;
+}
+
+/* One pipe tells both ways: text when the guest failed, end of file when it became init. */
+static void await_exec(int from_guest) {
+    char text[1024];
+    size_t used = 0;
+    for (;;) {
+        ssize_t got = read(from_guest, text + used, sizeof text - used);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) break;
+        used += (size_t)got;
+    }
+    if (used == 0) return;
+    if (write(status_fd, text, used) < 0) _exit(2);
+    _exit(1);
+}
+
+/* Everything the guest needs from outside; returns an open directory of its writable disk. */
+static int furnish(const struct config *config, pid_t pid, int to_guest) {
+    map_ids(config, pid);
+    pid_t placing = place_in_background(config, pid);
+    int userns = open_in_proc(pid, "ns/user", O_RDONLY);
+    int netns = open_in_proc(pid, "ns/net", O_RDONLY);
+    int root = make_root(config, userns);
+    send_fd(to_guest, root);
+    close(root);
+    plug_in(config, netns);
+    close(userns);
+    close(netns);
+    char *upper = format_path("%s/m", config->upper_dir);
+    int disk = open(upper, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (disk < 0) fail_errno("overlay", "%s", upper);
+    await_placed(placing);
+    if (write(to_guest, "p", 1) != 1) fail_errno("handover", "the guest is gone");
+    return disk;
+}
+
+static void stop_guest(const struct config *config, pid_t pid) {
+    kill_cgroups(config);
+    kill(pid, SIGKILL);
+}
+
+/* Lives as long as the machine. `exit.json` is there before the parent's own exit is seen. */
+static void attend(const struct config *config, pid_t pid, int disk) {
+    sigset_t awaited;
+    sigemptyset(&awaited);
+    sigaddset(&awaited, SIGCHLD);
+    sigaddset(&awaited, SIGTERM);
+    bool thrown_away = false;
+    int status = 0;
+    for (;;) {
+        /* A machine's other processes are never ours to reap: they belong to its init. */
+        if (waitpid(pid, &status, WNOHANG) == pid) break;
+        if (sigwaitinfo(&awaited, NULL) == SIGTERM) {
+            thrown_away = true;
+            stop_guest(config, pid);
+        }
+    }
+    if (thrown_away) {
+        unsigned how = NO_LOG_FLUSH;
+        ioctl(disk, EXT4_IOC_SHUTDOWN, &how);
+    }
+    int code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    char text[96];
+    snprintf(text, sizeof text, "{\"exitCode\":%d,\"thrownAway\":%s}\n", code, thrown_away ? "true" : "false");
+    char *path = format_path("%s/exit.json", config->machine_dir);
+    replace_file(path, text);
+}
+
+/* Out of the node service's cgroup, so that stopping that service does not take the machines' parents with it. */
+static void leave_service(const struct config *config) {
+    if (config->launcher_cgroup == NULL) return;
+    char *path = format_path("%s/cgroup.procs", config->launcher_cgroup);
+    if (write_file(path, "0") < 0) fail_errno("limits", "%s", path);
+    free(path);
+}
+
+int launch(const char *config_path) {
+    struct config config;
+    /* It lives for long: nothing of the starter's, a listening socket say, may live on in it. */
+    syscall(SYS_close_range, 3u, ~0u, 0u);
+    status_fd = fcntl(1, F_DUPFD_CLOEXEC, 3);
+    if (dup2(2, 1) < 0) fail_errno("start", "dup2");
+    read_config(config_path, &config);
+    if (config.id_base == 0 || config.upper_dir == NULL) fail("config", "id_base or upper_dir is missing");
+    setsid();
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGCHLD);
+    sigaddset(&blocked, SIGTERM);
+    sigprocmask(SIG_BLOCK, &blocked, NULL);
+    leave_service(&config);
+    journal_process(&config, "launcher.pid", getpid());
+
+    int report[2], pair[2], starter = status_fd;
+    if (pipe2(report, O_CLOEXEC) < 0) fail_errno("start", "pipe");
+    status_fd = report[1];
+    pid_t pid = clone_guest(&config, pair);
+    status_fd = starter;
+    close(report[1]);
+    journal_process(&config, "init.pid", pid);
+    int disk = furnish(&config, pid, pair[0]);
+    await_exec(report[0]);
+    close(report[0]);
+    close(pair[0]);
+
+    /* The guest's overlay holds the disk now: when the last process is gone, so are mount and loop device, whoever died. */
+    char *upper = format_path("%s/m", config.upper_dir);
+    umount2(upper, MNT_DETACH);
+    char line[32];
+    int length = snprintf(line, sizeof line, "ready\t%d\n", pid);
+    if (write(status_fd, line, (size_t)length) < 0) fail_errno("start", "the starter is gone");
+    close(status_fd);
+    status_fd = 2;
+    if (chdir("/") < 0) return 1;
+    attend(&config, pid, disk);
+    return 0;
+}

@@ -1,0 +1,160 @@
+/** The one door to cgroups, whichever version: limits, freezing, numbers, leftovers. */
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { MachineLimits } from "@sandlot/runtime-contract";
+import type { CgroupLayout } from "./cgroup-layout";
+import { runLauncher } from "./launcher";
+
+const CPU_PERIOD_US = 100_000;
+const LAUNCHERS = "_launchers";
+const SHARED = "_machines";
+/** For v1 alone: character devices a machine may use, as in the launcher's device program. */
+const DEVICES = ["1:3", "1:5", "1:7", "1:8", "1:9", "5:0", "5:2", "136:*", "10:229"];
+
+/** Where one machine's processes stand. */
+export type MachineCgroups = {
+  readonly v2: string | undefined;
+  /** v1 directories, each once. */
+  readonly v1: readonly string[];
+  readonly memory: string;
+  readonly pids: string;
+  /** v1 only, where v2 is absent. */
+  readonly freezer: string | undefined;
+  readonly cpuAccount: string | undefined;
+};
+
+export class Cgroups {
+  readonly #layout: CgroupLayout;
+  readonly #group: string;
+  readonly #launcherPath: string;
+
+  constructor(of: { layout: CgroupLayout; tag: string; launcherPath: string }) {
+    this.#layout = of.layout;
+    this.#group = `sandlot-${of.tag}`;
+    this.#launcherPath = of.launcherPath;
+  }
+
+  get kind(): "v1" | "hybrid" | "v2" {
+    if (this.#layout.unified) return "v2";
+    return this.#layout.v2 === undefined ? "v1" : "hybrid";
+  }
+
+  /** v2 directory for the machines' parents, so that stopping the node's service does not stop them. */
+  get launchers(): string | undefined {
+    return this.#layout.v2 === undefined ? undefined : join(this.#layout.v2, this.#group, LAUNCHERS);
+  }
+
+  /** v1 directory that all machines share for the device rules; absent where v2 carries them. */
+  get shared(): string | undefined {
+    const devices = this.#layout.v1.get("devices");
+    return this.#layout.v2 !== undefined || devices === undefined ? undefined : join(devices, this.#group, SHARED);
+  }
+
+  /** Makes what all machines share. Idempotent. */
+  async prepare(): Promise<void> {
+    const { v2, unified } = this.#layout;
+    if (v2 !== undefined) {
+      const group = join(v2, this.#group);
+      if (unified) await enableControllers(v2);
+      await mkdir(join(group, LAUNCHERS), { recursive: true });
+      if (unified) await enableControllers(group);
+      await runLauncher(this.#launcherPath, ["restrict", "--dir", group]);
+    }
+    if (this.shared !== undefined && !existsSync(this.shared)) {
+      await mkdir(this.shared, { recursive: true });
+      await writeFile(join(this.shared, "devices.deny"), "a");
+      for (const device of DEVICES) await writeFile(join(this.shared, "devices.allow"), `c ${device} rwm`);
+    }
+  }
+
+  of(machineId: string): MachineCgroups {
+    const { v1, v2, unified } = this.#layout;
+    const at = (root: string): string => join(root, this.#group, machineId);
+    const own = (name: string): string | undefined => {
+      const root = v1.get(name);
+      return root === undefined ? undefined : at(root);
+    };
+    const whole = v2 === undefined ? undefined : at(v2);
+    const freezer = v2 === undefined ? own("freezer") : undefined;
+    const cpuAccount = v2 === undefined ? own("cpuacct") : undefined;
+    const dirs = unified ? [] : [own("memory"), own("cpu"), own("pids"), freezer, cpuAccount];
+    return {
+      v2: whole,
+      v1: [...new Set(dirs.filter((dir) => dir !== undefined))],
+      memory: own("memory") ?? whole ?? "",
+      pids: own("pids") ?? whole ?? "",
+      freezer,
+      cpuAccount,
+    };
+  }
+
+  /** Makes a machine's cgroups and sets its limits. */
+  async make(machineId: string, limits: MachineLimits): Promise<void> {
+    const groups = this.of(machineId);
+    const dirs = groups.v2 === undefined ? groups.v1 : [...groups.v1, groups.v2];
+    await Promise.all(dirs.map((dir) => mkdir(dir, { recursive: true })));
+    const memoryBytes = String(limits.memoryMiB * 1024 * 1024);
+    const quota = Math.round(limits.cpuCount * CPU_PERIOD_US);
+    if (this.#layout.unified && groups.v2 !== undefined) {
+      await Promise.all([
+        writeFile(join(groups.v2, "memory.max"), memoryBytes),
+        writeIfThere(join(groups.v2, "memory.swap.max"), "0"),
+        writeFile(join(groups.v2, "cpu.max"), `${quota} ${CPU_PERIOD_US}`),
+        writeFile(join(groups.v2, "pids.max"), String(limits.pidsMax)),
+      ]);
+      return;
+    }
+    const cpu = join(this.#layout.v1.get("cpu") ?? "", this.#group, machineId);
+    await Promise.all([
+      writeFile(join(groups.memory, "memory.limit_in_bytes"), memoryBytes).then(() =>
+        writeIfThere(join(groups.memory, "memory.memsw.limit_in_bytes"), memoryBytes),
+      ),
+      writeFile(join(cpu, "cpu.cfs_quota_us"), String(quota)),
+      writeFile(join(groups.pids, "pids.max"), String(limits.pidsMax)),
+    ]);
+  }
+
+  /** Names of all machines that have a cgroup left. */
+  async names(): Promise<Set<string>> {
+    const found = new Set<string>();
+    for (const root of this.#roots()) {
+      const entries = await readdir(join(root, this.#group), { withFileTypes: true }).catch(() => []);
+      for (const entry of entries) if (entry.isDirectory() && !entry.name.startsWith("_")) found.add(entry.name);
+    }
+    return found;
+  }
+
+  /** Removes what `prepare` made, as far as no machine or launcher stands in it. */
+  async dispose(): Promise<void> {
+    for (const root of this.#roots()) {
+      for (const name of [LAUNCHERS, SHARED, ""]) await rmdir(join(root, this.#group, name)).catch(() => undefined);
+    }
+  }
+
+  #roots(): Set<string> {
+    const { v1, v2 } = this.#layout;
+    return new Set([...v1.values(), ...(v2 === undefined ? [] : [v2])]);
+  }
+}
+
+async function enableControllers(dir: string): Promise<void> {
+  await writeFile(join(dir, "cgroup.subtree_control"), "+memory +cpu +pids");
+}
+
+/** Swap accounting is a choice of the kernel's; without it there is nothing to limit. */
+async function writeIfThere(path: string, text: string): Promise<void> {
+  if (existsSync(path)) await writeFile(path, text);
+}
+
+/** The number after `key` in a file of `key value` lines; 0 when there is none. */
+export async function readKey(path: string, key: string): Promise<number> {
+  const text = await readFile(path, "utf8").catch(() => "");
+  const line = text.split("\n").find((candidate) => candidate.startsWith(`${key} `));
+  return line === undefined ? 0 : Number(line.slice(key.length + 1));
+}
+
+export async function readNumber(path: string): Promise<number> {
+  const text = await readFile(path, "utf8").catch(() => "0");
+  return Number(text.trim()) || 0;
+}

@@ -1,0 +1,55 @@
+/** Ranges of 65536 host ids, one per machine. Taken by exclusive files, so they survive us and cannot be taken twice. */
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { containerFaults } from "./faults";
+import { limits } from "./limits";
+
+/** First range of an installation. Two tags may share a region; ranges then still differ within each installation. */
+export function firstRangeOf(tag: string): number {
+  let hash = 0;
+  for (const letter of tag) hash = (hash * 31 + letter.charCodeAt(0)) >>> 0;
+  return (hash % limits.tagRegions) * limits.rangesPerTag;
+}
+
+export class IdRanges {
+  readonly #dir: string;
+  readonly #firstRange: number;
+  #next: number;
+
+  constructor(of: { dir: string; tag: string; startAt: number }) {
+    this.#dir = of.dir;
+    this.#firstRange = firstRangeOf(of.tag);
+    this.#next = of.startAt % limits.rangesPerTag;
+  }
+
+  /** Takes the next free range, oldest given back first.
+   * @returns the host id that is 0 inside
+   * @throws Fault `container_ids_exhausted` */
+  async take(machineId: string): Promise<number> {
+    await mkdir(this.#dir, { recursive: true });
+    for (let tries = 0; tries < limits.rangesPerTag; tries += 1) {
+      const at = this.#next;
+      this.#next = (this.#next + 1) % limits.rangesPerTag;
+      try {
+        await writeFile(join(this.#dir, String(at)), machineId, { flag: "wx" });
+        return limits.firstHostId + (this.#firstRange + at) * limits.idsPerRange;
+      } catch (thrown) {
+        if ((thrown as NodeJS.ErrnoException).code !== "EEXIST") throw thrown;
+      }
+    }
+    throw containerFaults.ids_exhausted({ ranges: limits.rangesPerTag });
+  }
+
+  async giveBack(idBase: number): Promise<void> {
+    const at = (idBase - limits.firstHostId) / limits.idsPerRange - this.#firstRange;
+    await rm(join(this.#dir, String(at)), { force: true });
+  }
+
+  /** Frees ranges whose machine is not among `machineIds`. */
+  async sweep(machineIds: ReadonlySet<string>): Promise<void> {
+    for (const name of await readdir(this.#dir).catch(() => [])) {
+      const owner = await readFile(join(this.#dir, name), "utf8").catch(() => "");
+      if (!machineIds.has(owner)) await rm(join(this.#dir, name), { force: true });
+    }
+  }
+}

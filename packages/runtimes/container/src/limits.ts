@@ -1,0 +1,21 @@
+/** Every bound of this package, with its unit and reason. */
+export const limits = {
+  /** Starts at work at once; more would only wait for the kernel's mount and network locks. */
+  startsAtOnce: 8,
+  /** Disk sizes that keep a pool; further ones are made when asked for. */
+  pooledDiskSizes: 4,
+  /** Mounted layers that no machine uses, kept for the next; more are unmounted. */
+  idleLayers: 64,
+  /** How long a freeze may take until it counts as failed, in milliseconds. */
+  freezeMs: 5_000,
+  /** Rest between looks at machines whose end no event tells (no v2 cgroup, launcher killed), in milliseconds. */
+  endPollMs: 5_000,
+  /** First host id of the first range; below lie users, /etc/subuid and systemd's dynamic users. */
+  firstHostId: 0x1000_0000,
+  /** Ids of one machine. */
+  idsPerRange: 0x1_0000,
+  /** Ranges of one installation. */
+  rangesPerTag: 512,
+  /** Regions that tags are spread over; the last ends below 2^31, which some file systems treat as negative. */
+  tagRegions: 55,
+} as const;

@@ -1,0 +1,134 @@
+import { type FSWatcher, watch } from "node:fs";
+import { join } from "node:path";
+import { type Clock, every, sleep } from "@sandlot/lifetime";
+import type { Machine, MachineEnd, MachineStats } from "@sandlot/runtime-contract";
+import { hadOutOfMemory, readStats, setFrozen } from "./cgroup-state";
+import type { MachineCgroups } from "./cgroups";
+import { isAlive, type MachineRecord, type ProcessRecord, readExitCode, readProcess } from "./journal";
+import { limits } from "./limits";
+
+const KILLED = 137;
+
+export type MachineParts = {
+  readonly record: MachineRecord;
+  readonly dir: string;
+  readonly init: ProcessRecord;
+  readonly cgroups: MachineCgroups;
+  readonly clock: Clock;
+  /** Gives back all the machine had. */
+  readonly remove: () => Promise<void>;
+};
+
+/** A live container, started by us or found after a restart: both are watched through the kernel, not as a child. */
+export class ContainerMachine implements Machine {
+  readonly machineId: string;
+  readonly address: string;
+  readonly ended: Promise<MachineEnd>;
+  readonly #parts: MachineParts;
+  readonly #watchers: FSWatcher[] = [];
+  #poll: AsyncDisposable | undefined;
+  #settle: (end: MachineEnd) => void = () => undefined;
+  #looking: Promise<void> | undefined;
+  #settled = false;
+  #ending: Promise<void> | undefined;
+
+  constructor(parts: MachineParts) {
+    this.#parts = parts;
+    this.machineId = parts.record.machineId;
+    this.address = parts.record.slot?.address ?? "";
+    this.ended = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+    this.#watch();
+  }
+
+  async freeze(): Promise<void> {
+    await setFrozen({ ...this.#parts, machineId: this.machineId, frozen: true });
+  }
+
+  async thaw(): Promise<void> {
+    await setFrozen({ ...this.#parts, machineId: this.machineId, frozen: false });
+  }
+
+  async stats(): Promise<MachineStats> {
+    const { cgroups, init, record } = this.#parts;
+    return readStats({ cgroups, initPid: init.pid, memoryMiB: record.limits.memoryMiB });
+  }
+
+  async end(): Promise<void> {
+    this.#ending ??= this.#end().catch((thrown) => {
+      this.#ending = undefined; // the next call tries again
+      throw thrown;
+    });
+    return this.#ending;
+  }
+
+  /** Stops watching; the machine lives on. */
+  leave(): void {
+    for (const watcher of this.#watchers.splice(0)) watcher.close();
+    void this.#poll?.[Symbol.asyncDispose]();
+  }
+
+  /** Called when something may have ended it. Settles `ended` if so. */
+  look(): void {
+    if (this.#settled || this.#looking !== undefined) return;
+    this.#looking = this.#look().finally(() => {
+      this.#looking = undefined;
+    });
+  }
+
+  #watch(): void {
+    const { cgroups, dir } = this.#parts;
+    const paths = [dir, ...(cgroups.v2 === undefined ? [] : [join(cgroups.v2, "cgroup.events")])];
+    for (const path of paths) {
+      try {
+        const watcher = watch(path, { persistent: false }, () => this.look());
+        watcher.on("error", () => watcher.close());
+        this.#watchers.push(watcher);
+      } catch {
+        // Gone already, or out of watches: the slow look below remains.
+      }
+    }
+    this.#poll = every(
+      limits.endPollMs,
+      async () => this.look(),
+      () => undefined,
+    );
+  }
+
+  async #look(): Promise<void> {
+    if (await isAlive(this.#parts.init)) return;
+    await this.#conclude();
+  }
+
+  async #conclude(): Promise<void> {
+    const { dir, cgroups } = this.#parts;
+    const launcher = await readProcess(dir, "launcher.pid");
+    let exitCode = await readExitCode(dir);
+    // The launcher writes the code a moment after the death; without a launcher nobody will.
+    for (let tries = 0; exitCode === undefined && tries < 50; tries += 1) {
+      if (launcher === undefined || !(await isAlive(launcher))) {
+        exitCode = (await readExitCode(dir)) ?? KILLED;
+        break;
+      }
+      await sleep(10);
+      exitCode = await readExitCode(dir);
+    }
+    const code = exitCode ?? KILLED;
+    this.#finish({ exitCode: code, outOfMemory: code === KILLED && (await hadOutOfMemory(cgroups)) });
+  }
+
+  #finish(end: MachineEnd): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.leave();
+    this.#settle(end);
+  }
+
+  async #end(): Promise<void> {
+    await this.#looking;
+    if (!this.#settled && !(await isAlive(this.#parts.init))) await this.#conclude();
+    await this.#parts.remove();
+    this.#finish({ exitCode: KILLED, outOfMemory: false });
+  }
+}

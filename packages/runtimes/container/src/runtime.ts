@@ -1,0 +1,265 @@
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Gate } from "@sandlot/lifetime";
+import type {
+  Machine,
+  MachineId,
+  Runtime,
+  RuntimeCapabilities,
+  RuntimeProbe,
+  StartMachine,
+} from "@sandlot/runtime-contract";
+import type { Cgroups } from "./cgroups";
+import type { ContainerRuntimeConfig, ContainerRuntimeParts } from "./config";
+import { containerFaults } from "./faults";
+import type { IdRanges } from "./ids";
+import {
+  checkNames,
+  formatLaunchConfig,
+  isAlive,
+  type MachineRecord,
+  machineIdsIn,
+  readMachine,
+  readProcess,
+  writeMachine,
+} from "./journal";
+import { launch, runLauncher } from "./launcher";
+import type { LayerMounts } from "./layers";
+import { limits } from "./limits";
+import { ContainerMachine } from "./machine";
+import { probeContainerHost } from "./probe";
+import type { UpperPool } from "./uppers";
+
+/** A machine without a slot has only its loopback: what `probe` starts. */
+export type StartRequest = Omit<StartMachine, "slot"> & { readonly slot: StartMachine["slot"] | null };
+
+export type ContainerRuntimeRooms = {
+  readonly config: ContainerRuntimeConfig;
+  readonly parts: ContainerRuntimeParts;
+  readonly dirs: { readonly machines: string; readonly devices: string };
+  readonly cgroups: Cgroups;
+  readonly uppers: UpperPool;
+  readonly layers: LayerMounts;
+  readonly ids: IdRanges;
+};
+
+export class ContainerRuntime implements Runtime {
+  readonly name = "container";
+  readonly capabilities: RuntimeCapabilities = {
+    memorySnapshots: false,
+    filesystemSnapshots: false,
+    diskLimit: true,
+    nestedContainers: false,
+    hardwareIsolation: false,
+  };
+  readonly #rooms: ContainerRuntimeRooms;
+  readonly #machines = new Map<MachineId, ContainerMachine>();
+  readonly #starting = new Map<MachineId, readonly string[]>();
+  readonly #gate = new Gate(limits.startsAtOnce);
+  #hostBootId: string | undefined;
+
+  constructor(rooms: ContainerRuntimeRooms) {
+    this.#rooms = rooms;
+  }
+
+  probe(signal: AbortSignal): Promise<RuntimeProbe> {
+    return probeContainerHost({
+      config: this.#rooms.config,
+      cgroupKind: this.#rooms.cgroups.kind,
+      start: (request) => this.#startOne(request, signal),
+    });
+  }
+
+  start(request: StartMachine, signal: AbortSignal): Promise<Machine> {
+    return this.#startOne(request, signal);
+  }
+
+  async list(): Promise<Machine[]> {
+    const found: Machine[] = [];
+    for (const machineId of await machineIdsIn(this.#rooms.dirs.machines)) {
+      const machine = this.#machines.get(machineId) ?? (await this.#adopt(machineId));
+      if (machine !== undefined) found.push(machine);
+    }
+    return found;
+  }
+
+  async sweep(keep: ReadonlySet<MachineId>): Promise<void> {
+    const { cgroups, dirs, ids, layers } = this.#rooms;
+    const names = new Set([...(await machineIdsIn(dirs.machines)), ...(await cgroups.names())]);
+    const doomed = [...names].filter((name) => !keep.has(name) && !this.#starting.has(name));
+    await Promise.all(doomed.map((machineId) => this.#gate.run(() => this.#sweepOne(machineId))));
+    await ids.sweep(new Set(await machineIdsIn(dirs.machines)));
+    await layers.trim(() => this.#layersInUse());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const machine of this.#machines.values()) machine.leave();
+    await this.#rooms.uppers[Symbol.asyncDispose]();
+    await this.#rooms.layers.trim(() => this.#layersInUse());
+    await this.#rooms.cgroups.dispose();
+  }
+
+  async #startOne(request: StartRequest, signal: AbortSignal): Promise<Machine> {
+    checkNames(request);
+    signal.throwIfAborted();
+    return this.#gate.run(async () => {
+      signal.throwIfAborted();
+      const { machineId } = request;
+      const dir = join(this.#rooms.dirs.machines, machineId);
+      await mkdir(dir, { mode: 0o755 }).catch((thrown) => {
+        if (thrown.code === "EEXIST") throw containerFaults.exists({ machineId });
+        throw thrown;
+      });
+      this.#starting.set(machineId, []);
+      let idBase: number | undefined;
+      try {
+        idBase = await this.#rooms.ids.take(machineId);
+        return await this.#launch({ request, dir, idBase, signal });
+      } catch (thrown) {
+        await this.#remove(machineId, idBase).catch((left) =>
+          this.#rooms.parts.log.error("a failed start left something behind", { machineId, thrown: left }),
+        );
+        throw thrown;
+      } finally {
+        this.#starting.delete(machineId);
+      }
+    });
+  }
+
+  async #launch(of: { request: StartRequest; dir: string; idBase: number; signal: AbortSignal }): Promise<Machine> {
+    const { request, dir, idBase, signal } = of;
+    const { machineId } = request;
+    const { cgroups, config, dirs, layers, uppers } = this.#rooms;
+    const built = await Promise.all(
+      request.build.layers.map(async (layer) => {
+        const at = await layers.mount(layer);
+        this.#starting.set(machineId, [...(this.#starting.get(machineId) ?? []), at]);
+        return at;
+      }),
+    );
+    const lowers = [config.guestLayerDir, dirs.devices, ...built];
+    const record: MachineRecord = {
+      version: 1,
+      machineId,
+      buildId: request.build.buildId,
+      limits: request.limits,
+      slot: request.slot,
+      hostname: request.hostname,
+      idBase,
+      lowers,
+      hostBootId: await this.#bootId(),
+    };
+    await writeMachine({ dir, record, launchConfig: this.#launchConfig(dir, record) });
+    await Promise.all([
+      cgroups.make(machineId, request.limits),
+      uppers.take({
+        diskMiB: request.limits.diskMiB,
+        target: join(dir, "upper"),
+        keepReady: request.slot !== null,
+      }),
+    ]);
+    const launched = await launch({
+      launcherPath: config.launcherPath,
+      machineId,
+      configPath: join(dir, "launch.conf"),
+      logPath: join(dir, "launcher.log"),
+      signal,
+    });
+    const machine = await this.#adopt(machineId, launched.initPid);
+    if (machine === undefined) {
+      const log = await readFile(join(dir, "launcher.log"), "utf8").catch(() => "");
+      throw containerFaults.launch_failed({ machineId, stage: "init", reason: `it ended at once ${log.trim()}` });
+    }
+    void launched.exited.then(() => machine.look());
+    return machine;
+  }
+
+  #launchConfig(dir: string, record: MachineRecord): string {
+    const { cgroups, config } = this.#rooms;
+    const groups = cgroups.of(record.machineId);
+    return formatLaunchConfig([
+      ["machine_dir", dir],
+      ["upper_dir", join(dir, "upper")],
+      ["hostname", record.hostname],
+      ["id_base", record.idBase],
+      ["memory_mib", record.limits.memoryMiB],
+      ["netns", record.slot?.netnsPath],
+      ["host_link", record.slot?.hostLink],
+      ["guest_cidr", record.slot?.guestCidr],
+      ["guest_gateway", record.slot?.guestGateway],
+      ["mtu", record.slot?.mtu],
+      ["lxcfs", config.lxcfsDir],
+      ["force_overlay_paths", config.forceOverlayPaths === true ? 1 : undefined],
+      ["launcher_cgroup", cgroups.launchers],
+      ["shared_cgroup", cgroups.shared],
+      ["cgroup2", groups.v2],
+      ...groups.v1.map((group) => ["cgroup", group] as const),
+      ...record.lowers.map((lower) => ["lower", lower] as const),
+    ]);
+  }
+
+  /** The machine if its init lives. A start hands in the pid it was told, so that nothing older can answer for it. */
+  async #adopt(machineId: MachineId, initPid?: number): Promise<ContainerMachine | undefined> {
+    const dir = join(this.#rooms.dirs.machines, machineId);
+    const [record, init] = await Promise.all([readMachine(dir), readProcess(dir, "init.pid")]);
+    if (record === undefined || init === undefined || record.hostBootId !== (await this.#bootId())) return undefined;
+    if ((initPid !== undefined && init.pid !== initPid) || !(await isAlive(init))) return undefined;
+    const machine = new ContainerMachine({
+      record,
+      dir,
+      init,
+      cgroups: this.#rooms.cgroups.of(machineId),
+      clock: this.#rooms.parts.clock,
+      remove: () => this.#remove(machineId, record.idBase),
+    });
+    this.#machines.set(machineId, machine);
+    return machine;
+  }
+
+  async #sweepOne(machineId: MachineId): Promise<void> {
+    const dir = join(this.#rooms.dirs.machines, machineId);
+    const machine = this.#machines.get(machineId);
+    if (machine !== undefined) return machine.end();
+    const record = await readMachine(dir);
+    await this.#remove(machineId, record?.idBase);
+  }
+
+  /** Ends a machine in whatever state it is and removes all that carries its name. */
+  async #remove(machineId: MachineId, idBase: number | undefined): Promise<void> {
+    const { cgroups, config, dirs, ids, layers } = this.#rooms;
+    const dir = join(dirs.machines, machineId);
+    const configPath = join(dir, "launch.conf");
+    if ((await readMachine(dir)) === undefined) {
+      // Broken off before, or while, its journal was written: only names are known, and they are enough.
+      const groups = cgroups.of(machineId);
+      const known = [["machine_dir", dir] as const, ["upper_dir", join(dir, "upper")] as const];
+      await mkdir(dir, { recursive: true });
+      const pairs = [
+        ...known,
+        ["cgroup2", groups.v2] as const,
+        ...groups.v1.map((group) => ["cgroup", group] as const),
+      ];
+      await writeFile(configPath, formatLaunchConfig(pairs));
+    }
+    await runLauncher(config.launcherPath, ["end", "--config", configPath]);
+    await rm(dir, { recursive: true, force: true });
+    if (idBase !== undefined) await ids.giveBack(idBase);
+    this.#machines.get(machineId)?.leave();
+    this.#machines.delete(machineId);
+    if ((await layers.count()) > limits.idleLayers) await layers.trim(() => this.#layersInUse());
+  }
+
+  async #layersInUse(): Promise<Set<string>> {
+    const used = new Set<string>([...this.#starting.values()].flat());
+    for (const machineId of await machineIdsIn(this.#rooms.dirs.machines)) {
+      const record = await readMachine(join(this.#rooms.dirs.machines, machineId));
+      for (const lower of record?.lowers ?? []) used.add(lower);
+    }
+    return used;
+  }
+
+  async #bootId(): Promise<string> {
+    this.#hostBootId ??= (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
+    return this.#hostBootId;
+  }
+}

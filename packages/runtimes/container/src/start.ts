@@ -1,0 +1,46 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Runtime } from "@sandlot/runtime-contract";
+import { readCgroupLayout } from "./cgroup-layout";
+import { Cgroups } from "./cgroups";
+import type { ContainerRuntimeConfig, ContainerRuntimeParts } from "./config";
+import { IdRanges } from "./ids";
+import { runLauncher } from "./launcher";
+import { LayerMounts } from "./layers";
+import { ContainerRuntime } from "./runtime";
+import { UpperPool } from "./uppers";
+
+/**
+ * Opens the container runtime of one node directory: makes the device layer and the shared cgroups, takes up ready
+ * disks of an earlier run. Machines are neither touched nor adopted until `list` or `sweep`. Disposing of it leaves
+ * machines running and gives back the rest.
+ * @throws Fault `container_no_cgroups`, `container_helper_failed`
+ */
+export async function startContainerRuntime(
+  config: ContainerRuntimeConfig,
+  parts: ContainerRuntimeParts,
+): Promise<Runtime> {
+  const { nodeDir, launcherPath, tag } = config;
+  const dirs = {
+    machines: join(nodeDir, "machines"),
+    uppers: join(nodeDir, "uppers"),
+    layers: join(nodeDir, "layers"),
+    devices: join(nodeDir, "devices"),
+  };
+  await Promise.all(Object.values(dirs).map((dir) => mkdir(dir, { recursive: true, mode: 0o755 })));
+  const cgroups = new Cgroups({ layout: await readCgroupLayout(), tag, launcherPath });
+  await Promise.all([cgroups.prepare(), runLauncher(launcherPath, ["devices", "--dir", dirs.devices])]);
+  const uppers = new UpperPool({ dir: dirs.uppers, launcherPath, size: config.upperPoolSize, log: parts.log });
+  await uppers.adopt();
+  for (const diskMiB of config.warmDiskMiB ?? []) uppers.warm(diskMiB);
+  return new ContainerRuntime({
+    config,
+    parts,
+    dirs,
+    cgroups,
+    uppers,
+    layers: new LayerMounts({ dir: dirs.layers, launcherPath, forceLoop: config.forceLoopLayers ?? false }),
+    // Starting elsewhere than the last run spares a range some time before it is used again.
+    ids: new IdRanges({ dir: join(nodeDir, "ids"), tag, startAt: Math.floor(parts.clock.nowMs() / 1000) }),
+  });
+}
