@@ -20,7 +20,7 @@ export type OrchestratorConfig = {
   readonly basePath: string;
   /** Sealed builds: `builds/<id>/build.json` and `layers/`. */
   readonly artifactsPath: string;
-  /** Directory that becomes the newest lower layer of every machine: envd and PID 1. */
+  /** Directory that the runtime puts on top of every machine's layers: envd and PID 1. */
   readonly guestLayerDir: string;
   readonly launcherPath: string;
   /** Four characters that tell this installation's host objects from others'. */
@@ -35,6 +35,8 @@ export type OrchestratorConfig = {
   readonly dnsUpstreams: readonly string[];
   readonly guestCaFile: string | undefined;
   readonly guestProxy: GuestProxy;
+  /** Where an lxcfs is mounted, so that guests see their own memory and CPUs. Absent: they see the host's. */
+  readonly lxcfsDir: string | undefined;
   readonly logLevel: LogLevel;
 };
 
@@ -71,6 +73,7 @@ export function loadOrchestratorConfig(env: Env): OrchestratorConfig {
       https: read.optionalText("GUEST_HTTPS_PROXY"),
       none: read.optionalText("GUEST_NO_PROXY"),
     },
+    lxcfsDir: read.optionalText("LXCFS_DIR"),
     logLevel: read.oneOf("LOG_LEVEL", ["debug", "info", "warn", "error", "silent"], "info"),
   }));
   const problems: string[] = [];

@@ -1,4 +1,6 @@
+import { systemClock } from "@sandlot/lifetime";
 import { type SlotPool, startSlotPool } from "@sandlot/network";
+import { startContainerRuntime } from "@sandlot/runtime-container";
 import type { Runtime } from "@sandlot/runtime-contract";
 import type { Logger } from "@sandlot/telemetry";
 import type { OrchestratorConfig } from "./config";
@@ -39,8 +41,16 @@ function slotsNeeded(config: OrchestratorConfig): number {
 }
 
 export async function startRuntime(config: OrchestratorConfig, logger: Logger): Promise<Runtime> {
-  const { startContainerRuntime } = (await import("@sandlot/runtime-container")) as never as {
-    startContainerRuntime: (config: object, parts: object) => Promise<Runtime>;
-  };
-  return await startContainerRuntime(config, { logger });
+  return await startContainerRuntime(
+    {
+      nodeDir: config.basePath,
+      tag: config.installationTag,
+      launcherPath: config.launcherPath,
+      guestLayerDir: config.guestLayerDir,
+      upperPoolSize: config.upperPoolSize,
+      warmDiskMiB: [...new Set(config.warmBuilds.map((shape) => shape.diskMiB))],
+      ...(config.lxcfsDir === undefined ? {} : { lxcfsDir: config.lxcfsDir }),
+    },
+    { log: logger.room("runtime"), clock: systemClock },
+  );
 }

@@ -32,8 +32,8 @@ export async function startNode(config: OrchestratorConfig, needs: NodeNeeds): P
   await using held = new AsyncDisposableStack();
   const events = startEvents(needs.logger);
   const journal = held.use(new Journal(join(config.basePath, "journal.sqlite")));
-  const { artifactsPath, guestLayerDir } = config;
-  const guestParts: GuestParts = { ...needs, journal, builds: { artifactsPath, guestLayerDir } };
+  const { artifactsPath } = config;
+  const guestParts: GuestParts = { ...needs, journal, builds: { artifactsPath } };
   const caBundle = config.guestCaFile === undefined ? undefined : await readFile(config.guestCaFile, "utf8");
   const adopted = await adopt({ ...guestParts, events });
 

@@ -281,6 +281,7 @@ export function tempNode(): Disposable & { config: OrchestratorConfig; dir: stri
     dnsUpstreams: [],
     guestCaFile: undefined,
     guestProxy: { http: undefined, https: undefined, none: undefined },
+    lxcfsDir: undefined,
     logLevel: "silent",
   };
   return { config, dir, [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }) };

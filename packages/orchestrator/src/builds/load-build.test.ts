@@ -6,13 +6,10 @@ import { BUILD, tempNode } from "../../test/fakes";
 import { loadBuild } from "./load-build";
 
 describe(loadBuild, () => {
-  it("puts the guest layer on top of the build's own, newest first", async () => {
+  it("gives the layers as paths, newest first, and what sandboxes start with", async () => {
     using node = tempNode();
     const build = await loadBuild(node.config, BUILD);
-    expect(build.sealed.layers).toEqual([
-      { kind: "directory", path: node.config.guestLayerDir },
-      { kind: "erofs", path: join(node.dir, "artifacts/layers/abc.erofs") },
-    ]);
+    expect(build.sealed.layers).toEqual([{ kind: "erofs", path: join(node.dir, "artifacts/layers/abc.erofs") }]);
     expect(build).toMatchObject({ defaultUser: "user", defaultWorkdir: "/home/user" });
   });
 

@@ -10,12 +10,12 @@ export type LoadedBuild = {
   readonly defaultWorkdir: string;
 };
 
-export type BuildPlaces = { readonly artifactsPath: string; readonly guestLayerDir: string };
+export type BuildPlaces = { readonly artifactsPath: string };
 
 const BUILD_ID = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 
 /**
- * Reads a build's record and makes sure that all its layers are there. The guest layer (envd, PID 1) goes on top.
+ * Reads a build's record and makes sure that all its layers are there. The runtime puts the guest layer on top.
  * Not cached: a cold start costs a hundred times more, and files may vanish.
  * @throws Fault `node_files_missing` when the record or a layer is not there, `node_build_broken` when it cannot be understood
  */
@@ -33,7 +33,7 @@ export async function loadBuild(places: BuildPlaces, buildId: string): Promise<L
       throw nodeFaults.files_missing({ buildId }, thrown);
     });
   return {
-    sealed: { buildId, layers: [{ kind: "directory", path: places.guestLayerDir }, ...layers] },
+    sealed: { buildId, layers },
     defaultUser: record.user,
     defaultWorkdir: record.workdir,
   };

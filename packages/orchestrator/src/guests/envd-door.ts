@@ -13,9 +13,11 @@ export type InitBody = {
   readonly defaultUser: string;
   readonly defaultWorkdir: string;
   readonly caBundle?: string;
+  readonly proxy?: { readonly http?: string; readonly https?: string; readonly no?: string };
   readonly lifecycleID: string;
   readonly sandboxId: string;
   readonly templateId: string;
+  readonly buildId: string;
   readonly hostname: string;
 };
 

@@ -6,14 +6,15 @@ import { initBodyFor } from "./init-body";
 const NO_PROXY = { http: undefined, https: undefined, none: undefined };
 
 describe(initBodyFor, () => {
-  it("hands on the node's proxy in both spellings, under the sandbox's own variables", () => {
+  it("hands on identity, and the node's own proxy and certificates", () => {
     const config = create(SandboxConfigSchema, {
       sandboxId: "i1",
       templateId: "t2",
       baseTemplateId: "t1",
       executionId: "x",
       envdAccessToken: "secret",
-      envVars: { HTTP_PROXY: "mine" },
+      buildId: "b",
+      envVars: { COLOUR: "blue" },
     });
     const body = initBodyFor({
       config,
@@ -25,7 +26,9 @@ describe(initBodyFor, () => {
     expect(body).toEqual({
       timestamp: "1970-01-01T00:00:00.000Z",
       accessToken: "secret",
-      envVars: { HTTP_PROXY: "mine", http_proxy: "http://p:1", NO_PROXY: "localhost", no_proxy: "localhost" },
+      envVars: { COLOUR: "blue" },
+      proxy: { http: "http://p:1", no: "localhost" },
+      buildId: "b",
       defaultUser: "user",
       defaultWorkdir: "/home/user",
       caBundle: "PEM",
@@ -42,6 +45,7 @@ describe(initBodyFor, () => {
     const body = initBodyFor({ config, defaults, defaultUser: "user", defaultWorkdir: "/", nowMs: 0 });
     expect(body).not.toHaveProperty("accessToken");
     expect(body).not.toHaveProperty("caBundle");
+    expect(body).not.toHaveProperty("proxy");
     expect(body.envVars).toEqual({});
   });
 });

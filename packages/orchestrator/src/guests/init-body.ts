@@ -19,29 +19,25 @@ export function initBodyFor(of: {
     ...(config.envdAccessToken === undefined || config.envdAccessToken === ""
       ? {}
       : { accessToken: config.envdAccessToken }),
-    envVars: { ...proxyVariables(defaults.proxy), ...config.envVars },
+    envVars: config.envVars,
     defaultUser: of.defaultUser,
     defaultWorkdir: of.defaultWorkdir,
     ...(defaults.caBundle === undefined ? {} : { caBundle: defaults.caBundle }),
+    ...proxyOf(defaults.proxy),
     lifecycleID: config.executionId,
     sandboxId: config.sandboxId,
     templateId: config.baseTemplateId === "" ? config.templateId : config.baseTemplateId,
+    buildId: config.buildId,
     hostname: config.sandboxId,
   };
 }
 
-/** Both spellings: curl reads only the small ones, Go and Node tools either. */
-function proxyVariables(proxy: GuestProxy): Record<string, string> {
-  const pairs: readonly (readonly [string, string | undefined])[] = [
-    ["HTTP_PROXY", proxy.http],
-    ["HTTPS_PROXY", proxy.https],
-    ["NO_PROXY", proxy.none],
-  ];
-  const variables: Record<string, string> = {};
-  for (const [name, value] of pairs) {
-    if (value === undefined) continue;
-    variables[name] = value;
-    variables[name.toLowerCase()] = value;
-  }
-  return variables;
+/** envd puts these into every process's environment, in both spellings and under the sandbox's own variables. */
+function proxyOf({ http, https, none }: GuestProxy): Pick<InitBody, "proxy"> {
+  const proxy = {
+    ...(http === undefined ? {} : { http }),
+    ...(https === undefined ? {} : { https }),
+    ...(none === undefined ? {} : { no: none }),
+  };
+  return Object.keys(proxy).length === 0 ? {} : { proxy };
 }
