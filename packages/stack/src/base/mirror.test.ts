@@ -1,0 +1,19 @@
+import { expect, test } from "bun:test";
+import { debianSources } from "./mirror";
+
+const DEB822 = "Types: deb\nURIs: https://mirror.example/debian/\nSuites: trixie trixie-updates\n";
+const LINES =
+  "deb [signed-by=/x.gpg] http://sec.example/debian-security trixie-security main\n# deb http://no.example/debian x main\n";
+
+test("uses the host's own mirrors, whatever suite the host runs", () => {
+  expect(debianSources("bookworm", [DEB822, LINES])).toEqual([
+    "deb https://mirror.example/debian bookworm main",
+    "deb https://mirror.example/debian bookworm-updates main",
+    "deb http://sec.example/debian-security bookworm-security main",
+  ]);
+});
+
+test("on a host without Debian's archive, asks Debian", () => {
+  const ubuntu = "URIs: http://archive.ubuntu.com/ubuntu\nSuites: noble\n";
+  expect(debianSources("bookworm", [ubuntu])[0]).toBe("deb http://deb.debian.org/debian bookworm main");
+});
