@@ -1,0 +1,88 @@
+/** A node without machines: keeps what it is told, over real gRPC, and can be made to fail. */
+import { createServer, type ServerHttp2Session } from "node:http2";
+import type { AddressInfo } from "node:net";
+import { create } from "@bufbuild/protobuf";
+import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
+import { connectNodeAdapter } from "@connectrpc/connect-node";
+import { InfoService, ServiceInfoStatus } from "@sandlot/contracts/info";
+import {
+  type RunningSandbox,
+  RunningSandboxSchema,
+  type SandboxCreateRequest,
+  SandboxService,
+} from "@sandlot/contracts/orchestrator";
+import { sleep } from "@sandlot/lifetime";
+
+export type FakeNode = AsyncDisposable & {
+  readonly address: string;
+  readonly running: Map<string, RunningSandbox>;
+  readonly ended: { sandboxId: string; reason: string | undefined; atMs: number }[];
+  readonly created: SandboxCreateRequest[];
+  /** Thrown by the next creates, in order. */
+  readonly refusals: ConnectError[];
+  createDelayMs: number;
+  status: ServiceInfoStatus;
+};
+
+export async function startFakeNode(nodeId = "node-1"): Promise<FakeNode> {
+  const running = new Map<string, RunningSandbox>();
+  const ended: FakeNode["ended"] = [];
+  const created: SandboxCreateRequest[] = [];
+  const refusals: ConnectError[] = [];
+  const knobs = { createDelayMs: 0, status: ServiceInfoStatus.Healthy };
+  const need = (sandboxId: string): RunningSandbox => {
+    const found = running.get(sandboxId);
+    if (found === undefined) throw new ConnectError("not on this node", Code.NotFound);
+    return found;
+  };
+  const routes = (router: ConnectRouter): void => {
+    router.service(InfoService, {
+      serviceInfo: () => ({
+        nodeId,
+        serviceId: "fake",
+        serviceStatus: knobs.status,
+        metricCpuCount: 8n,
+        metricSandboxesRunning: BigInt(running.size),
+      }),
+    });
+    router.service(SandboxService, {
+      async create(request) {
+        created.push(request);
+        const refusal = refusals.shift();
+        if (refusal !== undefined) throw refusal;
+        await sleep(knobs.createDelayMs);
+        const { sandbox: config, startTime, endTime } = request;
+        if (config === undefined) throw new ConnectError("no config", Code.InvalidArgument);
+        const listed = { config, ...(startTime && { startTime }), ...(endTime && { endTime }) };
+        running.set(config.sandboxId, create(RunningSandboxSchema, listed));
+        return {};
+      },
+      list: () => ({ sandboxes: [...running.values()] }),
+      update({ sandboxId, endTime, egress }) {
+        const found = need(sandboxId);
+        if (endTime !== undefined) found.endTime = endTime;
+        if (egress !== undefined && found.config?.network !== undefined) found.config.network.egress = egress;
+        return {};
+      },
+      delete({ sandboxId, killReason }) {
+        need(sandboxId);
+        running.delete(sandboxId);
+        ended.push({ sandboxId, reason: killReason, atMs: Date.now() });
+        return {};
+      },
+    });
+  };
+  const server = createServer(connectNodeAdapter({ routes }));
+  const sessions = new Set<ServerHttp2Session>();
+  server.on("session", (session) => sessions.add(session));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return Object.assign(knobs, {
+    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    ...{ running, ended, created, refusals },
+    async [Symbol.asyncDispose]() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const session of sessions) session.destroy();
+      await closed;
+    },
+  });
+}
