@@ -2,7 +2,7 @@
 import { markOf, readMark } from "@sandlot/host";
 import { clientEnv } from "../client-env";
 import { type DataPaths, pathsOf } from "../paths";
-import { isHealthy } from "../services/health";
+import { ask, isHealthy } from "../services/health";
 import { runningServers } from "../services/private-servers";
 import { runningService } from "../services/process";
 import { readSpecs } from "../services/specs-file";
@@ -80,15 +80,9 @@ async function serviceStates(paths: DataPaths, settings: Settings): Promise<Serv
 }
 
 async function countSandboxes(settings: Settings): Promise<number | undefined> {
-  try {
-    const env = clientEnv(settings);
-    const answer = await fetch(`${env.E2B_API_URL}/sandboxes`, {
-      headers: { "X-API-Key": env.E2B_API_KEY },
-      signal: AbortSignal.timeout(2_000),
-    });
-    const list: unknown = answer.ok ? await answer.json() : undefined;
-    return Array.isArray(list) ? list.length : undefined;
-  } catch {
-    return undefined;
-  }
+  const { E2B_API_URL: url, E2B_API_KEY: key } = clientEnv(settings);
+  const answer = await ask(`${url}/sandboxes`, { headers: { "X-API-Key": key }, withinMs: 2_000 });
+  if (answer?.status !== 200) return undefined;
+  const list: unknown = JSON.parse(answer.body);
+  return Array.isArray(list) ? list.length : undefined;
 }

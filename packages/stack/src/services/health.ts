@@ -1,4 +1,5 @@
 /** Asks a service whether it is well. */
+import { get } from "node:http";
 import { connect } from "node:http2";
 import type { ServiceSpec } from "./table";
 
@@ -6,13 +7,25 @@ import type { ServiceSpec } from "./table";
 export async function isHealthy({ protocol, host, port }: ServiceSpec["health"], withinMs = 2_000): Promise<boolean> {
   const url = `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
   if (protocol === "h2c") return askHttp2(url, withinMs);
-  try {
-    const answer = await fetch(`${url}/health`, { signal: AbortSignal.timeout(withinMs), proxy: "" } as RequestInit);
-    await answer.body?.cancel();
-    return answer.ok;
-  } catch {
-    return false;
-  }
+  const answer = await ask(`${url}/health`, { withinMs });
+  return answer !== undefined && answer.status >= 200 && answer.status < 300;
+}
+
+/** A plain GET that no proxy of the environment gets to see. Undefined when there is no whole answer in time. */
+export function ask(
+  url: string,
+  of: { headers?: Readonly<Record<string, string>>; withinMs: number },
+): Promise<{ status: number; body: string } | undefined> {
+  return new Promise((resolve) => {
+    const request = get(url, { headers: { ...of.headers }, agent: false, timeout: of.withinMs }, (answer) => {
+      const parts: Buffer[] = [];
+      answer.on("data", (part: Buffer) => parts.push(part));
+      answer.on("end", () => resolve({ status: answer.statusCode ?? 0, body: Buffer.concat(parts).toString("utf8") }));
+      answer.on("error", () => resolve(undefined));
+    });
+    request.on("timeout", () => request.destroy(new Error("no answer in time")));
+    request.on("error", () => resolve(undefined));
+  });
 }
 
 function askHttp2(url: string, withinMs: number): Promise<boolean> {
