@@ -44,7 +44,7 @@ export class ClientConnection implements ExchangeClient {
   constructor(socket: Socket<ClientConnection>, parts: ConnectionParts) {
     this.#socket = socket;
     this.#parts = parts;
-    this.#outlet = new Outlet(socket, () => this.#current?.exchange?.onClientRoom());
+    this.#outlet = new Outlet(socket, () => this.#onRoom());
     this.#deadlineMs = parts.nowMs() + parts.limits.headMs;
   }
 
@@ -63,7 +63,7 @@ export class ClientConnection implements ExchangeClient {
   }
 
   #advance(): void {
-    if (this.#stage === "idle" && this.#pending.length > 0) {
+    if (this.#stage === "idle" && this.#pending.length > 0 && !this.#outlet.isFull) {
       this.#stage = "head";
       this.#scanned = 0;
       this.#deadlineMs = this.#parts.nowMs() + this.#parts.limits.headMs;
@@ -214,8 +214,17 @@ export class ClientConnection implements ExchangeClient {
     }
     this.#stage = "idle";
     this.#deadlineMs = this.#parts.nowMs() + this.#parts.limits.clientIdleMs;
+    // A client that sends requests but reads no answers gets no further ones taken.
+    if (this.#outlet.isFull) this.#socket.pause();
     // Not in this call: a client that pipelines must not grow the stack.
-    if (this.#pending.length > 0) queueMicrotask(() => this.#stage === "idle" && this.#advance());
+    else if (this.#pending.length > 0) queueMicrotask(() => this.#stage === "idle" && this.#advance());
+  }
+
+  #onRoom(): void {
+    if (this.#stage === "idle") {
+      this.#socket.resume();
+      this.#advance();
+    } else this.#current?.exchange?.onClientRoom();
   }
 
   /** Ends our half and takes in what still comes, so that the answer is not lost to a reset. */
@@ -223,7 +232,7 @@ export class ClientConnection implements ExchangeClient {
     this.#stage = "linger";
     this.#pending = NO_BYTES;
     this.#deadlineMs = this.#parts.nowMs() + this.#parts.limits.lingerMs;
-    this.#outlet.end();
+    this.#outlet.end("half");
   }
 
   #close(): void {

@@ -79,7 +79,8 @@ export class Exchange implements UpstreamUser, Cuttable {
   async #dial(): Promise<void> {
     const { address, port, redialAfterMs = [] } = this.#plan;
     for (let tries = 0; ; tries += 1) {
-      const dialed = await dial({ address, port, probeMs: this.#parts.limits.tcpProbeMs });
+      const { tcpProbeMs, dialMs } = this.#parts.limits;
+      const dialed = await dial({ address, port, probeMs: tcpProbeMs, timeoutMs: dialMs });
       if (typeof dialed === "object") {
         if (this.#isOver) return dialed.cut();
         return this.#begin(dialed);

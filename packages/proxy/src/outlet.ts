@@ -13,7 +13,7 @@ export class Outlet {
   readonly #socket: RawSocket;
   readonly #onRoom: () => void;
   #queue: Uint8Array[] = [];
-  #isEnding = false;
+  #ending: "close" | "half" | undefined;
 
   /** @param onRoom runs when all that was queued has gone out */
   constructor(socket: RawSocket, onRoom: () => void) {
@@ -54,13 +54,18 @@ export class Outlet {
       }
       this.#queue.shift();
     }
-    if (this.#isEnding) this.#socket.end();
-    else this.#onRoom();
+    if (this.#ending === undefined) this.#onRoom();
+    else this.#end(this.#ending);
   }
 
-  /** Closes once all has gone out. */
-  end(): void {
-    if (this.isFull) this.#isEnding = true;
+  /** Closes once all has gone out; `half` goes on reading. */
+  end(how: "close" | "half"): void {
+    if (this.isFull) this.#ending = how;
+    else this.#end(how);
+  }
+
+  #end(how: "close" | "half"): void {
+    if (how === "half") this.#socket.shutdown();
     else this.#socket.end();
   }
 }

@@ -1,3 +1,4 @@
+import { systemClock } from "@sandlot/lifetime";
 import type { Socket } from "bun";
 import { Outlet } from "./outlet";
 
@@ -38,7 +39,7 @@ export class Upstream {
     this.#socket.terminate();
   }
   end(): void {
-    this.outlet.end();
+    this.outlet.end("close");
   }
 }
 
@@ -47,6 +48,21 @@ export class Upstream {
  * @returns the connection, or how it failed
  */
 export async function dial(of: {
+  address: string;
+  port: number;
+  probeMs: number;
+  timeoutMs: number;
+}): Promise<Upstream | "refused" | "unreachable"> {
+  const late = Promise.withResolvers<"unreachable">();
+  using _timer = systemClock.after(of.timeoutMs, () => late.resolve("unreachable"));
+  const connected = connect(of);
+  const first = await Promise.race([connected, late.promise]);
+  // One that opens after all is nobody's.
+  if (first === "unreachable") void connected.then((upstream) => typeof upstream === "object" && upstream.cut());
+  return first;
+}
+
+async function connect(of: {
   address: string;
   port: number;
   probeMs: number;

@@ -120,6 +120,33 @@ describe("greed", () => {
     await (await connectRaw(proxy.port, `GET / HTTP/1.1\r\n${HOST}\r\n`)).until((text) => text.endsWith("ok"));
   });
 
+  it("takes no more requests from a client that reads no answers", async () => {
+    await using guest = await startScripted(
+      () => `HTTP/1.1 200 OK\r\nContent-Length: 30000\r\n\r\n${"a".repeat(30_000)}`,
+    );
+    await using proxy = proxyTo(guest.port, { keepAlive: true });
+    const client = await connectRaw(proxy.port);
+    client.socket.pause();
+    client.socket.write(`GET / HTTP/1.1\r\n${HOST}\r\n`.repeat(5_000));
+    let before = -1;
+    while (guest.heads.length !== before) {
+      before = guest.heads.length;
+      await Bun.sleep(150);
+    }
+    expect(before).toBeLessThan(1_000);
+    client.socket.resume();
+    await client.until((text) => text.length > 5_000 * 30_000, 20_000);
+    expect(guest.heads).toHaveLength(5_000);
+  }, 30_000);
+
+  it("gives up a dial that nobody answers", async () => {
+    // TEST-NET-1: at best nobody answers, at worst there is no route.
+    await using guest = await startScripted(() => OK);
+    await using proxy = proxyTo(guest.port, { change: () => ({ address: "192.0.2.77" }), limits: { dialMs: 200 } });
+    const client = await connectRaw(proxy.port, `GET / HTTP/1.1\r\n${HOST}\r\n`);
+    await client.until((text) => text.endsWith("unreachable"));
+  });
+
   it("holds a sandbox to its connections", async () => {
     await using guest = await startScripted(() => undefined);
     const answer = () => ({ status: 429, headers: [], body: "limit" });

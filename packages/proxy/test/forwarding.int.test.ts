@@ -224,6 +224,19 @@ describe("an answer", () => {
     expect(await client.closed()).toBe("end");
   });
 
+  it("of that kind reaches a client that goes on sending", async () => {
+    await using guest = await startScripted(() => "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nok");
+    await using proxy = proxyTo(guest.port);
+    for (let round = 0; round < 5; round += 1) {
+      const client = await connectRaw(proxy.port, "POST / HTTP/1.1\r\nHost: a.b\r\nContent-Length: 99999999\r\n\r\n");
+      for (let sent = 0; sent < 50 && client.ended() === "open"; sent += 1) {
+        client.socket.write(Buffer.alloc(64 * 1024));
+        await Bun.sleep(0);
+      }
+      await client.until(isWhole);
+    }
+  });
+
   it("that breaks off is cut for the client too, never ended cleanly", async () => {
     for (const begun of [
       "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello",
