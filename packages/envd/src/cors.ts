@@ -17,6 +17,11 @@ const EXPOSED = [
 
 const PREFLIGHT_SECONDS = 7200;
 
+/** A browser asking whether it may; answered without the token, which it cannot send here. */
+export function isPreflight(request: Request): boolean {
+  return request.method === "OPTIONS" && request.headers.has("access-control-request-method");
+}
+
 export function withCors(response: Response, request: Request): Response {
   if (!request.headers.has("origin")) return response;
   const { headers } = response;

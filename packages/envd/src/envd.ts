@@ -1,7 +1,7 @@
 /** The parts every room of envd is handed. */
 import type { Logger } from "@sandlot/telemetry";
 import type { EnvdState } from "./state";
-import type { Accounts } from "./users";
+import type { AccountFiles, Accounts } from "./users";
 
 export type EnvdConfig = {
   /** 0 lets the kernel choose. */
@@ -13,8 +13,11 @@ export type EnvdConfig = {
   readonly searchPath: string;
   /** Address on which ports bound to loopback are offered; the forwarder runs only where the machine has it. */
   readonly forwardAddress: string;
+  /** False leaves hostname and clock of the machine alone: tests, and hosts that are no sandbox. */
+  readonly ownsMachine: boolean;
   /** Prefix of the system files that /init writes: "" but in tests. */
   readonly systemRoot: string;
+  readonly accountFiles: AccountFiles;
 };
 
 export type Envd = {

@@ -1,1 +1,4 @@
-export {};
+/** envd: the daemon inside every sandbox, by which commands run and files move. */
+export { type CommandLine, ENVD_VERSION, envdConfig, parseCommandLine } from "./config";
+export type { Envd, EnvdConfig } from "./envd";
+export { type RunningEnvd, startEnvd } from "./start";

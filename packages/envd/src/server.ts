@@ -1,16 +1,12 @@
-/** The one HTTP door: REST routes and Connect services (Connect JSON and binary, gRPC-Web) behind one token check. */
-import { type ConnectRouter, createConnectRouter } from "@connectrpc/connect";
-import {
-  type UniversalHandler,
-  universalServerRequestFromFetch,
-  universalServerResponseToFetch,
-} from "@connectrpc/connect/protocol";
+/** The one HTTP door: REST routes and Connect services behind one token check. */
+import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { isFault } from "@sandlot/faults";
-import { toConnect, toHttp } from "@sandlot/faults/wire";
+import { toHttp } from "@sandlot/faults/wire";
 import { hasAccess } from "./auth";
-import { withCors } from "./cors";
+import { isPreflight, withCors } from "./cors";
 import type { Envd } from "./envd";
 import { faults } from "./faults";
+import { answerRpc, type RpcService, rpcHandlers } from "./rpc";
 
 export type RouteContext = { readonly url: URL; readonly query: URLSearchParams };
 
@@ -23,64 +19,39 @@ export type Route = {
   handler(request: Request, ctx: RouteContext): Response | Promise<Response>;
 };
 
-export type EnvdParts = {
-  readonly routes: readonly Route[];
-  /** Each registers its Connect service on the router. */
-  readonly services: readonly ((router: ConnectRouter, envd: Envd) => void)[];
-};
+export type EnvdParts = { readonly routes: readonly Route[]; readonly services: readonly RpcService[] };
 
 export type Answer = (request: Request) => Promise<Response>;
 
 /** The whole of envd as a function from request to response; needs no socket. */
 export function answerer(envd: Envd, parts: EnvdParts): Answer {
   const routes = new Map(parts.routes.map((route) => [`${route.method} ${route.path}`, route]));
-  const rpcs = rpcHandlers(envd, parts);
+  const rpcs = rpcHandlers(envd, parts.services);
   return async (request) => {
-    if (request.method === "OPTIONS" && request.headers.has("access-control-request-method"))
-      return withCors(new Response(null, { status: 204 }), request);
-    const url = new URL(request.url);
-    const response = await answer({ envd, routes, rpcs, request, url }).catch((thrown) => failure(thrown, envd));
-    return withCors(response, request);
+    if (isPreflight(request)) return withCors(new Response(null, { status: 204 }), request);
+    try {
+      return withCors(await dispatch({ envd, routes, rpcs, request }), request);
+    } catch (thrown) {
+      return withCors(failure(thrown, envd), request);
+    }
   };
 }
 
-async function answer(of: {
+async function dispatch(of: {
   envd: Envd;
   routes: ReadonlyMap<string, Route>;
   rpcs: ReadonlyMap<string, UniversalHandler>;
   request: Request;
-  url: URL;
 }): Promise<Response> {
-  const { envd, request, url } = of;
-  const route =
-    of.routes.get(`${request.method} ${url.pathname}`) ??
-    (request.method === "HEAD" ? of.routes.get(`GET ${url.pathname}`) : undefined);
+  const { envd, request } = of;
+  const url = new URL(request.url);
+  const method = request.method === "HEAD" ? "GET" : request.method;
+  const route = of.routes.get(`${method} ${url.pathname}`);
   if (route?.isOpen !== true && !hasAccess(request.headers, envd)) throw faults.unauthorized({});
   if (route !== undefined) return route.handler(request, { url, query: url.searchParams });
   const rpc = of.rpcs.get(url.pathname);
   if (rpc === undefined) throw faults.route_missing({ route: `${request.method} ${url.pathname}` });
-  if (!rpc.allowedMethods.includes(request.method))
-    return new Response(null, { status: 405, headers: { allow: rpc.allowedMethods.join(", ") } });
-  return universalServerResponseToFetch(await rpc(universalServerRequestFromFetch(request, {})));
-}
-
-function rpcHandlers(envd: Envd, parts: EnvdParts): ReadonlyMap<string, UniversalHandler> {
-  const router = createConnectRouter({
-    interceptors: [
-      (next) => async (request) => {
-        try {
-          return await next(request);
-        } catch (thrown) {
-          if (!isFault(thrown) && !(thrown instanceof Error && thrown.name === "ConnectError")) {
-            envd.log.error("rpc failed", { thrown, method: request.method.name });
-          }
-          throw toConnect(thrown);
-        }
-      },
-    ],
-  });
-  for (const register of parts.services) register(router, envd);
-  return new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+  return answerRpc(rpc, request);
 }
 
 function failure(thrown: unknown, envd: Envd): Response {

@@ -13,6 +13,7 @@ export {
   removeAt,
 } from "./files";
 export { IN, Inotify, type InotifyEvent, parseInotifyEvents } from "./inotify";
+export { type Listener, listTcpListeners } from "./listeners";
 export { ownNice, setHostname, setWallClock } from "./machine";
 export { type SyscallName, syscallNumber } from "./numbers";
 export { makePipe, type Pipe, setNonBlocking, writeSome } from "./pipes";

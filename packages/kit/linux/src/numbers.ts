@@ -8,6 +8,8 @@ const NUMBERS = {
   fstat: [5, 80],
   ioctl: [16, 29],
   socket: [41, 198],
+  sendto: [44, 206],
+  recvfrom: [45, 207],
   fcntl: [72, 25],
   ftruncate: [77, 46],
   fchown: [93, 55],

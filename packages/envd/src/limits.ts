@@ -1,0 +1,26 @@
+/** Every bound of envd, with its unit and reason. */
+
+/** Chunks of stdout and stderr; behaviour.md §2.4. */
+export const OUTPUT_CHUNK_BYTES = 32 * 1024;
+/** Chunks of a terminal. */
+export const PTY_CHUNK_BYTES = 16 * 1024;
+/** What one subscriber may have waiting before the process' output is no longer read. */
+export const SUBSCRIBER_BUFFER_BYTES = 256 * 1024;
+/** How long the end of a process can still be asked for. */
+export const ENDED_KEPT_MS = 30_000;
+/** After a kill, output that is already in the pipes is read until it pauses this long, */
+export const DRAIN_PAUSE_MS = 25;
+/** and no longer than this in all. */
+export const DRAIN_TOTAL_MS = 500;
+/** Between keepalives of a stream that does not ask for another interval. */
+export const KEEPALIVE_DEFAULT_SECONDS = 90;
+/** Longest rest before a full stdin is tried again. */
+export const STDIN_RETRY_MAX_MS = 20;
+/** Bodies of /init and its kind; a CA bundle is some hundred KiB at most. */
+export const CONTROL_BODY_MAX_BYTES = 4 * 1024 * 1024;
+/** Rest between two looks at the listening ports: short while they change, */
+export const FORWARDER_BUSY_GAP_MS = 250;
+/** long when they do not, */
+export const FORWARDER_IDLE_GAP_MS = 1000;
+/** and this long after a change counts as busy. */
+export const FORWARDER_BUSY_MS = 10_000;
