@@ -14,7 +14,8 @@ import { BUILD } from "./fakes";
 
 const ROOT = join(import.meta.dir, "../../..");
 const BASE = process.env.SANDLOT_TEST_BASE_EROFS ?? "";
-const NEEDED = [BASE, join(ROOT, "dist/launcher"), join(ROOT, "dist/guest-layer/usr/lib/sandlot/envd")];
+const DIST = process.env.SANDLOT_TEST_DIST ?? join(ROOT, "dist");
+const NEEDED = [BASE, join(DIST, "launcher"), join(DIST, "guest-layer/usr/lib/sandlot/envd")];
 
 /** Why these tests cannot run here, or undefined. */
 export function whyNot(): string | undefined {
@@ -42,8 +43,8 @@ export async function realNode(of: { tag: string; slotCidr: string; env?: Record
     NODE_ID: "node1",
     ORCHESTRATOR_BASE_PATH: join(dir, "node"),
     LOCAL_TEMPLATE_STORAGE_BASE_PATH: join(dir, "artifacts"),
-    GUEST_LAYER_DIR: join(ROOT, "dist/guest-layer"),
-    LAUNCHER_PATH: join(ROOT, "dist/launcher"),
+    GUEST_LAYER_DIR: join(DIST, "guest-layer"),
+    LAUNCHER_PATH: join(DIST, "launcher"),
     INSTALLATION_TAG: of.tag,
     SLOT_CIDR: of.slotCidr,
     SLOT_POOL_SIZE: "4",

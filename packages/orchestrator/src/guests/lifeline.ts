@@ -99,6 +99,8 @@ export class Lifeline implements AsyncDisposable {
   }
 }
 
+const HELLO = "GET /health HTTP/1.1\r\nHost: envd\r\n\r\n";
+
 type Line = { readonly closed: Promise<void>; close(): void };
 
 async function openLine(address: string, signal: AbortSignal): Promise<Line | undefined> {
@@ -113,6 +115,9 @@ async function openLine(address: string, signal: AbortSignal): Promise<Line | un
       hostname: address,
       port: ENVD_PORT,
       socket: {
+        // Servers on Linux commonly put off accepting until the client has spoken (TCP_DEFER_ACCEPT); such a half-taken
+        // connection would outlive the server without a sign. So it asks one thing and then stays.
+        open: (opened) => void opened.write(HELLO),
         data: () => undefined,
         end: close,
         close: () => closed.resolve(),

@@ -57,7 +57,8 @@ export async function decide(parts: DecideParts, request: ProxyRequest): Promise
     port,
     key: sandbox.guest.machineId,
     keepAlive: false,
-    redialAfterMs: REDIAL_AFTER_MS,
+    // Not for envd: a later dial could meet a restarted one that is not ours again yet. Its lifeline does the waiting.
+    redialAfterMs: port === ENVD_PORT ? [] : REDIAL_AFTER_MS,
     ...(isSet(mask)
       ? { host: mask.replaceAll("${PORT}", String(port)), setHeaders: [["X-Forwarded-Host", request.host]] as const }
       : {}),
