@@ -308,3 +308,21 @@ describe("C9: one sandbox against all", () => {
     expect(await one.dial([tcp(INTERNET)])).toEqual(["open"]);
   });
 });
+
+describe("the host's own rules", () => {
+  it("hold even where a slot's rules have been emptied", async () => {
+    const slot = await pool.lease(signal);
+    await using bare = await startGuest(TAG, slot);
+    const nft = (line: string) => runTool(["nsenter", `--net=${slot.netnsPath}`, "nft", "-f", "-"], `${line}\n`);
+    await nft("flush set inet sandlot denied");
+    expect(await bare.dial([tcp(INTERNET)])).toEqual(["open"]);
+    const targets = [...FORBIDDEN, lab.neighbour].map((address) => tcp(address));
+    targets.push(tcp(lab.hostAddress, 8099), tcp(two.slot.address, 8080), tcp("10.213.4.254", 8099));
+    for (const said of await bare.dial(targets)) expect(said).toMatch(REFUSED);
+    // Without its address translation the guest's own address would leave: the host takes no such packet.
+    await nft("flush chain inet sandlot postrouting");
+    await bare.dial([{ udp: INTERNET, port: 9, text: "untranslated" }]);
+    expect((await lab.heard()).heard.filter((line) => line.endsWith("untranslated"))).toEqual([]);
+    await pool.release(slot);
+  });
+});

@@ -48,6 +48,7 @@ table inet ${plan.table} {
     ct state invalid drop
     ct status dnat drop
     ip daddr . tcp dport @predefined accept
+    ip daddr @denied meta l4proto tcp reject with tcp reset
     ip daddr @denied reject with icmp type admin-prohibited
     accept
   }

@@ -3,6 +3,7 @@
  * the host's masquerading entries would stay for days (TCP's default), fill the table, and match the next tenant's flows.
  * Speaks ctnetlink (linux/netfilter/nfnetlink_conntrack.h) itself: the `conntrack` tool is rarely installed.
  */
+import { readFile } from "node:fs/promises";
 import { syscall } from "@sandlot/linux";
 import type { Logger } from "@sandlot/telemetry";
 import { parseAddress } from "../address/ranges";
@@ -20,36 +21,55 @@ const F_ACK = 4;
 const F_DUMP = 0x300;
 const ATTR = { tupleOrig: 1, id: 12, zone: 18, filter: 25 } as const;
 const NESTED = 0x8000;
+/** Entries that cost as much to look at here as one more walk costs the kernel. */
+const ENTRIES_PER_WALK = 1_000;
 /** Kernel-side filter: compare the original direction's source address only (kernel 5.8). */
 const FILTER_IP_SRC = 1;
 
 /**
  * Deletes every IPv4 entry that one of these addresses opened. Entries it cannot delete time out by themselves, so a
- * failure is logged and passed over. Blocks for about a millisecond per address; see docs/promises.md before calling it often.
+ * failure is logged and passed over. The kernel walks its whole table per question, about 5 ms that block this thread:
+ * while the table is small, one question serves all addresses; else there is a breath between two of them.
  */
-export function forgetFlows(addresses: readonly string[], log: Logger): void {
+export async function forgetFlows(addresses: readonly string[], log: Logger): Promise<void> {
   try {
-    const socket = syscall("socket", AF_NETLINK, SOCK_RAW_CLOEXEC, NETLINK_NETFILTER);
-    try {
-      for (const address of addresses) for (const entry of listEntries(socket, address)) deleteEntry(socket, entry);
-    } finally {
-      syscall("close", socket);
+    const held = Number(await readFile("/proc/sys/net/netfilter/nf_conntrack_count", "utf8"));
+    const rounds = held < addresses.length * ENTRIES_PER_WALK ? [addresses] : addresses.map((address) => [address]);
+    for (const round of rounds) {
+      withSocket((socket) => {
+        for (const entry of listEntries(socket, round)) deleteEntry(socket, entry);
+      });
+      await new Promise((resolve) => setImmediate(resolve));
     }
   } catch (thrown) {
     log.warn("cannot forget the flows of ended sandboxes", { thrown });
   }
 }
 
-/** Attributes that name one entry, ready to be sent back. */
-function listEntries(socket: number, address: string): Buffer[] {
-  const source = Buffer.alloc(4);
-  source.writeUInt32BE(parseAddress(address) ?? 0);
-  const flags = Buffer.alloc(4);
-  flags.writeUInt32LE(FILTER_IP_SRC);
-  const body = Buffer.concat([
-    attribute(ATTR.tupleOrig | NESTED, attribute(1 | NESTED, attribute(1, source))),
-    attribute(ATTR.filter | NESTED, Buffer.concat([attribute(1, flags), attribute(2, Buffer.alloc(4))])),
-  ]);
+/** How many entries of the host's connection table this address opened. */
+export function countFlows(address: string): number {
+  return withSocket((socket) => listEntries(socket, [address]).length);
+}
+
+function withSocket<T>(work: (socket: number) => T): T {
+  const socket = syscall("socket", AF_NETLINK, SOCK_RAW_CLOEXEC, NETLINK_NETFILTER);
+  try {
+    return work(socket);
+  } finally {
+    syscall("close", socket);
+  }
+}
+
+/** Attributes that name one entry, ready to be sent back; the kernel sifts when only one address is asked for. */
+function listEntries(socket: number, addresses: readonly string[]): Buffer[] {
+  const sources = addresses.map((address) => {
+    const source = Buffer.alloc(4);
+    source.writeUInt32BE(parseAddress(address) ?? 0);
+    return source;
+  });
+  const wanted = new Set(sources.map((source) => source.readUInt32BE(0)));
+  const [only] = sources;
+  const body = only !== undefined && sources.length === 1 ? filterFor(only) : Buffer.alloc(0);
   send(socket, CT_GET, F_REQUEST | F_DUMP, body);
   const entries: Buffer[] = [];
   for (;;) {
@@ -58,7 +78,7 @@ function listEntries(socket: number, address: string): Buffer[] {
       if (type === NLMSG_ERROR) throw new Error(`conntrack dump failed: errno ${-payload.readInt32LE(0)}`);
       const kept = readAttributes(payload.subarray(4));
       // An old kernel ignores the filter: check again what came.
-      if (!opensFrom(kept.get(ATTR.tupleOrig), source)) continue;
+      if (!wanted.has(sourceOf(kept.get(ATTR.tupleOrig)))) continue;
       const named = [ATTR.tupleOrig | NESTED, ATTR.id, ATTR.zone].flatMap((kind) => {
         const value = kept.get(kind & ~NESTED);
         return value === undefined ? [] : [attribute(kind, value)];
@@ -73,9 +93,19 @@ function deleteEntry(socket: number, entry: Buffer): void {
   receive(socket); // an entry that is gone meanwhile answers ENOENT: as good as done
 }
 
-function opensFrom(tuple: Buffer | undefined, source: Buffer): boolean {
+function filterFor(source: Buffer): Buffer {
+  const flags = Buffer.alloc(4);
+  flags.writeUInt32LE(FILTER_IP_SRC);
+  return Buffer.concat([
+    attribute(ATTR.tupleOrig | NESTED, attribute(1 | NESTED, attribute(1, source))),
+    attribute(ATTR.filter | NESTED, Buffer.concat([attribute(1, flags), attribute(2, Buffer.alloc(4))])),
+  ]);
+}
+
+/** The opening side's address as a number, -1 when there is none. */
+function sourceOf(tuple: Buffer | undefined): number {
   const ip = tuple && readAttributes(tuple).get(1);
-  return ip !== undefined && (readAttributes(ip).get(1)?.equals(source) ?? false);
+  return (ip && readAttributes(ip).get(1))?.readUInt32BE(0) ?? -1;
 }
 
 function attribute(type: number, value: Buffer): Buffer {

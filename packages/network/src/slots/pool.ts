@@ -226,7 +226,7 @@ export class Pool {
       const batch = this.#graves.splice(0, limits.destroyBatch);
       const indexes = batch.map(({ index }) => index);
       await destroySlots(indexes, this.#of.plan);
-      forgetFlows(
+      await forgetFlows(
         indexes.map((index) => planSlot(this.#of.plan, index).address),
         this.#of.log,
       );

@@ -19,7 +19,8 @@ export type SlotRules = {
   readonly deniedTcpPorts: readonly number[];
 };
 
-const REJECT = "reject with icmp type admin-prohibited";
+/** Said at once and not rate-limited for TCP, so that programs fail fast instead of waiting. */
+const REJECT = "goto refuse";
 
 /** The table of a fresh slot, with the open policy. */
 export function slotTable({ plan, slot, denied, predefined, deniedTcpPorts }: SlotRules): string {
@@ -54,6 +55,10 @@ export function slotTable({ plan, slot, denied, predefined, deniedTcpPorts }: Sl
   chain dns {
     ip daddr @dns_closed drop
     accept
+  }
+  chain refuse {
+    meta l4proto tcp reject with tcp reset
+    reject with icmp type admin-prohibited
   }
   chain user {
     ip daddr @user_allow accept
