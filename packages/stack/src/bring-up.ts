@@ -13,6 +13,7 @@ import { ensurePackages } from "./host/packages";
 import { type DataPaths, pathsOf } from "./paths";
 import type { Progress } from "./progress";
 import { ensureSecrets, type Secrets } from "./secrets";
+import { ensureLxcfs } from "./services/lxcfs";
 import { ensurePostgres, ensureRedis, runningServers } from "./services/private-servers";
 import { ensureService, runningService, untilHealthy } from "./services/process";
 import { keepSpecs } from "./services/specs-file";
@@ -40,7 +41,7 @@ export async function bringUp(of: BringUp): Promise<void> {
   const secrets = ensureSecrets(paths.secrets);
   await ensurePackages(progress, signal);
   await requireFitNetwork();
-  const [, base] = await allOrNone(signal, (inner) => [
+  const [, base, { hasLxcfs }] = await allOrNone(signal, (inner) => [
     ensureDist(progress, inner),
     prepareBase(paths, progress, inner),
     startServers(settings, secrets, progress),
@@ -48,7 +49,7 @@ export async function bringUp(of: BringUp): Promise<void> {
   await prepareDatabase({ settings, secrets, buildId: base.buildId, progress });
   const hasGuestCa = placeGuestCa(settings, paths, progress);
   const guestProxies = guestProxiesOf(settings, of.env);
-  const specs = serviceSpecs({ settings, secrets, baseBuildId: base.buildId, guestProxies, hasGuestCa });
+  const specs = serviceSpecs({ settings, secrets, baseBuildId: base.buildId, guestProxies, hasGuestCa, hasLxcfs });
   keepSpecs(paths, specs);
   await startServices(paths, specs, progress, signal);
 }
@@ -111,10 +112,16 @@ async function prepareBase(paths: DataPaths, progress: Progress, signal: AbortSi
   return installBase({ artifacts: paths.artifacts, recipe, base });
 }
 
-async function startServers(settings: Settings, secrets: Secrets, progress: Progress): Promise<void> {
-  const [postgres, redis] = await Promise.all([ensurePostgres(settings, secrets), ensureRedis(settings, secrets)]);
+async function startServers(settings: Settings, secrets: Secrets, progress: Progress): Promise<{ hasLxcfs: boolean }> {
+  const [postgres, redis, noLxcfs] = await Promise.all([
+    ensurePostgres(settings, secrets),
+    ensureRedis(settings, secrets),
+    ensureLxcfs(pathsOf(settings.dataDir)),
+  ]);
+  if (noLxcfs !== undefined) progress.say("guests", `see the host's memory and processors in /proc: ${noLxcfs}`);
   const how = (adopted: boolean): string => (adopted ? "adopted" : "started");
   progress.say("service", `postgres ${how(postgres.wasAdopted)}, redis ${how(redis.wasAdopted)}`);
+  return { hasLxcfs: noLxcfs === undefined };
 }
 
 async function prepareDatabase(of: {

@@ -6,6 +6,7 @@ import type { Logger } from "@sandlot/telemetry";
 import { stackFaults } from "./faults";
 import { CHECKOUT, pathsOf } from "./paths";
 import { loadSecrets } from "./secrets";
+import { ensureLxcfs } from "./services/lxcfs";
 import { ensurePostgres, ensureRedis } from "./services/private-servers";
 import { ensureService, runningService } from "./services/process";
 import { readSpecs } from "./services/specs-file";
@@ -26,6 +27,9 @@ export function supervise({ dataDir, log }: { dataDir: string; log: Logger }): A
     },
     { name: "redis", find: () => readMark(paths.mark("redis")), revive: () => ensureRedis(settings, secrets) },
   ];
+  if (readSpecs(paths).some(({ env }) => env.LXCFS_DIR)) {
+    servers.push({ name: "lxcfs", find: () => readMark(paths.mark("lxcfs")), revive: () => ensureLxcfs(paths) });
+  }
   const services: Watched[] = SERVICE_NAMES.map((name) => ({
     name,
     find: () => runningService(paths, name),

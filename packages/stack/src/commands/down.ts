@@ -6,6 +6,7 @@ import { SWEEP_WITHIN_MS } from "../limits";
 import { holdLock } from "../lock";
 import { type DataPaths, pathsOf } from "../paths";
 import type { Progress } from "../progress";
+import { endLxcfs } from "../services/lxcfs";
 import { endServers } from "../services/private-servers";
 import { endService } from "../services/process";
 import { readSpecs } from "../services/specs-file";
@@ -29,7 +30,7 @@ export async function down(of: { dataDir: string; progress: Progress; force?: Ab
   await Promise.all(SERVICE_NAMES.map((name) => endService(paths, name, of.force)));
   if (before.length > 0) of.progress.say("down", "services ended");
   await sweep(paths, of.progress);
-  await endServers(paths);
+  await Promise.all([endServers(paths), endLxcfs(paths)]);
   const left = await removeResidue({ tag: settings.tag, dataDir });
   if (left.length > 0)
     throw stackFaults.residue_left({ left: left.map(({ kind, name }) => `${kind} ${name}`).join(", ") });

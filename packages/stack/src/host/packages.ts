@@ -15,6 +15,7 @@ const NEEDED = [
   "iproute2",
   "kmod",
   "libc6-dev",
+  "lxcfs", // sandboxes see their own memory and processors
   "mmdebstrap",
   "mount",
   "nftables",

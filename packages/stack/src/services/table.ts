@@ -6,6 +6,7 @@ import type { GuestProxies } from "../host/guest-trust";
 import { DIST, pathsOf } from "../paths";
 import type { Secrets } from "../secrets";
 import type { Settings } from "../settings";
+import { lxcfsDir } from "./lxcfs";
 
 export type ServiceName = "orchestrator" | "api" | "client-proxy";
 
@@ -24,6 +25,7 @@ export type ServiceInputs = {
   readonly baseBuildId: string;
   readonly guestProxies: GuestProxies;
   readonly hasGuestCa: boolean;
+  readonly hasLxcfs: boolean;
 };
 
 export const SERVICE_NAMES: readonly ServiceName[] = ["orchestrator", "api", "client-proxy"];
@@ -72,6 +74,7 @@ export function orchestratorSpec(of: ServiceInputs): ServiceSpec {
       WARM_POOL_SIZE: String(settings.warm),
       WARM_BUILDS: `${of.baseBuildId}:${BASE_SHAPE.cpuCount}:${BASE_SHAPE.memoryMiB}:${BASE_SHAPE.diskMiB}`,
       MAX_SANDBOXES: String(settings.maxSandboxes),
+      LXCFS_DIR: of.hasLxcfs ? lxcfsDir(paths) : "",
       GUEST_CA_FILE: of.hasGuestCa ? paths.guestCa : "",
       GUEST_HTTP_PROXY: of.guestProxies.http,
       GUEST_HTTPS_PROXY: of.guestProxies.https,
