@@ -1,5 +1,5 @@
 /** Connect services as plain request handlers: Connect JSON and binary, gRPC-Web. */
-import { ConnectError, type ConnectRouter, createConnectRouter, type Interceptor } from "@connectrpc/connect";
+import { Code, ConnectError, type ConnectRouter, createConnectRouter, type Interceptor } from "@connectrpc/connect";
 import {
   type UniversalHandler,
   universalServerRequestFromFetch,
@@ -39,6 +39,7 @@ function withoutZeroTimeout(headers: Headers): Headers {
 /** What a stream throws comes while it is read, so its messages are wrapped as well. */
 function faultsToConnect(envd: Envd): Interceptor {
   const translate = (thrown: unknown, method: string): ConnectError => {
+    if (isErrorNamed(thrown, "AbortError")) return new ConnectError("the client has gone away", Code.Canceled);
     if (!isFault(thrown) && !(thrown instanceof ConnectError)) envd.log.error("rpc failed", { thrown, method });
     return toConnect(thrown);
   };
@@ -60,4 +61,8 @@ async function* translated<T>(messages: AsyncIterable<T>, translate: (thrown: un
   } catch (thrown) {
     throw translate(thrown);
   }
+}
+
+function isErrorNamed(thrown: unknown, name: string): boolean {
+  return thrown instanceof Error && thrown.name === name;
 }

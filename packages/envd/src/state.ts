@@ -19,7 +19,7 @@ export function newState(): EnvdState {
     accessToken: undefined,
     defaultUser: "root",
     defaultWorkdir: undefined,
-    internalEnvs: new Map(),
+    internalEnvs: new Map([["E2B_SANDBOX", "true"]]),
     userEnvs: new Map(),
     lastInitNs: undefined,
   };

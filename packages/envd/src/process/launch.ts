@@ -51,7 +51,8 @@ export function launch(options: LaunchOptions): Launched {
 function launchOnPipes(options: LaunchOptions): Launched {
   const open: number[] = [];
   const pipe = (): { readFd: number; writeFd: number } => {
-    const ends = makePipe();
+    // The user's own, so that the child may open it again by /dev/stdout.
+    const ends = asUser(options.user, makePipe);
     open.push(ends.readFd, ends.writeFd);
     return ends;
   };

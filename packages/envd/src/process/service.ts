@@ -41,7 +41,7 @@ export function registerProcesses(router: ConnectRouter, envd: Envd): void {
       const process = processes.loadLive(parseSelector(request.process));
       if (request.signal === Signal.SIGTERM) process.signal("SIGTERM");
       else if (request.signal === Signal.SIGKILL) process.signal("SIGKILL");
-      else throw faults.bad_signal({ signal: Signal[request.signal] ?? String(request.signal) });
+      else throw faults.bad_signal({ signal: `SIGNAL_${Signal[request.signal] ?? request.signal}` });
       return {};
     },
     closeStdin(request) {
