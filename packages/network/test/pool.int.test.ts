@@ -196,6 +196,14 @@ describe("a node that comes back", () => {
     await after.adopt(held.index);
   });
 
+  it("does not adopt a slot whose address belongs to an earlier range", async () => {
+    const before = await start({ poolSize: 0, slotCidr: "10.213.12.0/24", maxSlots: 10 });
+    const held = await before.lease(signal);
+    await before[Symbol.asyncDispose]();
+    const after = await start({ poolSize: 0 });
+    await expect(after.adopt(held.index)).rejects.toThrow("its address is gone");
+  });
+
   it("copes with slots of which half is gone", async () => {
     const before = await start({ poolSize: 0 });
     const [a, b, c] = await Promise.all([1, 2, 3].map(() => before.lease(signal)));

@@ -1,5 +1,6 @@
 /** Makes and destroys slots, several at a time: one run of `ip` for the host's half, one shell per namespace for the other. */
 import { existsSync } from "node:fs";
+import { networkInterfaces } from "node:os";
 import { installationNumber, type NetworkPlan, planSlot, type SlotPlan, UPLINK } from "../address/plan";
 import { runIpBatch, runTool } from "../command";
 import { type SlotRules, slotTable } from "./table";
@@ -44,7 +45,10 @@ export async function destroySlots(indexes: readonly number[], plan: NetworkPlan
 /** Which part of a slot is missing; undefined when it is whole. */
 export function missingPart(slot: SlotPlan): string | undefined {
   if (!existsSync(slot.netnsPath)) return "namespace";
-  return existsSync(`/sys/class/net/${slot.hostLink}`) ? undefined : "link";
+  if (!existsSync(`/sys/class/net/${slot.hostLink}`)) return "link";
+  // Another address means that the range was changed between two runs: proxies would dial into the void.
+  const addresses = networkInterfaces()[slot.hostLink] ?? [];
+  return addresses.some(({ address }) => address === slot.hostAddress) ? undefined : "address";
 }
 
 /** Sockets of the host towards these slots fail now (ECONNABORTED) instead of when TCP gives up in minutes. */
