@@ -2,6 +2,8 @@
 import type { Logger } from "@sandlot/telemetry";
 import { controlRoutes } from "./control/routes";
 import type { Envd, EnvdConfig } from "./envd";
+import { fileRoutes } from "./files/routes";
+import { registerFilesystem } from "./filesystem/service";
 import { startForwarder } from "./forwarder/forwarder";
 import { registerProcesses } from "./process/service";
 import { answerer, type EnvdParts } from "./server";
@@ -20,8 +22,8 @@ export async function startEnvd(
   const envd: Envd = { config, state: newState(), accounts: openAccounts(config.accountFiles), log: parts.log };
   const plugged = parts.plugins?.(envd) ?? { routes: [], services: [] };
   const answer = answerer(envd, {
-    routes: [...controlRoutes(envd), ...plugged.routes],
-    services: [registerProcesses, ...plugged.services],
+    routes: [...controlRoutes(envd), ...fileRoutes(envd), ...plugged.routes],
+    services: [registerProcesses, registerFilesystem, ...plugged.services],
   });
   const server = Bun.serve({
     hostname: config.host,

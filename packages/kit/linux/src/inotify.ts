@@ -37,7 +37,7 @@ const NONBLOCK_CLOEXEC = 0o4000 | 0o2000000;
  */
 export class Inotify implements Disposable {
   readonly #fd: number;
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
+  readonly #reader: ReturnType<typeof readerOf>;
   readonly #onEvents: (events: InotifyEvent[]) => void;
   #isOpen = true;
 
@@ -45,7 +45,7 @@ export class Inotify implements Disposable {
   constructor(of: { onEvents: (events: InotifyEvent[]) => void; onError: (thrown: unknown) => void }) {
     this.#fd = syscall("inotify_init1", NONBLOCK_CLOEXEC);
     this.#onEvents = of.onEvents;
-    this.#reader = Bun.file(this.#fd).stream().getReader();
+    this.#reader = readerOf(this.#fd);
     void this.#readAll().catch((thrown) => {
       if (this.#isOpen) of.onError(thrown);
     });
@@ -89,6 +89,10 @@ export class Inotify implements Disposable {
     void this.#reader.cancel().catch(() => undefined);
     trySyscall("close", this.#fd);
   }
+}
+
+function readerOf(fd: number) {
+  return Bun.file(fd).stream().getReader();
 }
 
 /** Layout of struct inotify_event: watch i32, mask u32, cookie u32, length u32, name padded with NULs. */
