@@ -145,7 +145,7 @@ void release_upper(const char *dir) {
 }
 
 void mount_layer(const char *image, const char *at, bool force_loop) {
-    static const char *const flags[] = {NULL};
+    static const char *const flags[] = {"ro", NULL};
     unsigned attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOATIME;
     int mount = force_loop ? -1 : mount_image("erofs", image, flags, attributes);
     if (mount < 0) {

@@ -91,6 +91,8 @@ export class Cgroups {
 
   /** Makes a machine's cgroups and sets its limits. */
   async make(machineId: string, limits: MachineLimits): Promise<void> {
+    // Never without the shared groups: the device rules would be missing.
+    if ([this.launchers, this.shared].some((dir) => dir !== undefined && !existsSync(dir))) await this.prepare();
     const groups = this.of(machineId);
     const dirs = groups.v2 === undefined ? groups.v1 : [...groups.v1, groups.v2];
     await Promise.all(dirs.map((dir) => mkdir(dir, { recursive: true })));

@@ -20,6 +20,8 @@ export type ContainerRuntimeConfig = {
   readonly forceLoopLayers?: boolean;
   /** For tests: make overlays by paths as kernels before 6.13 need it. */
   readonly forceOverlayPaths?: boolean;
+  /** For tests: leave a v2 hierarchy alone as if only v1 were mounted. */
+  readonly forceCgroupsV1?: boolean;
 };
 
 export type ContainerRuntimeParts = {

@@ -63,6 +63,10 @@ export class ContainerMachine implements Machine {
     return this.#ending;
   }
 
+  isAlive(): Promise<boolean> {
+    return isAlive(this.#parts.init);
+  }
+
   /** Stops watching; the machine lives on. */
   leave(): void {
     for (const watcher of this.#watchers.splice(0)) watcher.close();

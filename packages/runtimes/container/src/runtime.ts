@@ -77,8 +77,9 @@ export class ContainerRuntime implements Runtime {
   async list(): Promise<Machine[]> {
     const found: Machine[] = [];
     for (const machineId of await machineIdsIn(this.#rooms.dirs.machines)) {
-      const machine = this.#machines.get(machineId) ?? (await this.#adopt(machineId));
-      if (machine !== undefined) found.push(machine);
+      const known = this.#machines.get(machineId);
+      const machine = known ?? (await this.#adopt(machineId));
+      if (machine !== undefined && (await machine.isAlive())) found.push(machine);
     }
     return found;
   }

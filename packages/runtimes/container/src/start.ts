@@ -28,7 +28,9 @@ export async function startContainerRuntime(
     devices: join(nodeDir, "devices"),
   };
   await Promise.all(Object.values(dirs).map((dir) => mkdir(dir, { recursive: true, mode: 0o755 })));
-  const cgroups = new Cgroups({ layout: await readCgroupLayout(), tag, launcherPath });
+  const host = await readCgroupLayout();
+  const layout = config.forceCgroupsV1 === true ? { ...host, v2: undefined } : host;
+  const cgroups = new Cgroups({ layout, tag, launcherPath });
   await Promise.all([cgroups.prepare(), runLauncher(launcherPath, ["devices", "--dir", dirs.devices])]);
   const uppers = new UpperPool({ dir: dirs.uppers, launcherPath, size: config.upperPoolSize, log: parts.log });
   await uppers.adopt();
