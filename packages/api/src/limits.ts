@@ -26,8 +26,10 @@ export const limits = {
   startMs: 60_000,
   /** Nodes tried before a start is given up; a node without room does not count. */
   startAttempts: 3,
-  /** Rest before a node without room is asked again. */
-  fullNodeRestMs: 200,
+  /** Rest before a node without room, or one that is away, is asked again. */
+  nodeRestMs: 200,
+  /** How long a start waits for a node to come back when none is ready. */
+  nodeReturnMs: 5_000,
   /** Random nodes of which the least loaded is taken. */
   placementChoices: 3,
   /** Ending a sandbox on its node. */

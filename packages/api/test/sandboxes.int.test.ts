@@ -312,3 +312,14 @@ describe("lists", () => {
     expect(wrongWay.body).toMatchObject({ code: 400, message: "Invalid next token" });
   });
 });
+
+it("bridges a node that does not answer for a moment, and leaves no second copy", async () => {
+  const away = new ConnectError("connection lost", Code.Unavailable);
+  at.node.refusals.push(away, away);
+  const sandboxId = await at.create();
+  await sleep(300);
+  expect(at.node.running.has(sandboxId)).toBe(true);
+  at.node.refusals.push(away, away, away);
+  const answer = await at.call("POST", "/v2/sandboxes", { body: { templateID: "base" } });
+  expect(answer.body).toMatchObject({ code: 503, error_code: "sandbox_capacity_unavailable" });
+});

@@ -107,6 +107,7 @@ export function planEgress(request: EgressRequest, allowInternetAccess: boolean 
 function checkMaskHost(host: string): void {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the question is whether the text is ASCII
   if (!/^[\x00-\x7f]*$/.test(host)) throw networkFaults.mask_host_not_ascii({ host: host.slice(0, 256) });
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the wire's placeholder looks like this
   const plain = host.replaceAll("${PORT}", "1");
   const match = /^([a-z0-9](?:[a-z0-9._-]*[a-z0-9])?)(?::(\d{1,5}))?$/i.exec(plain);
   if (match === null || plain.length > 261) throw networkFaults.mask_host_bad({ why: "it must be host or host:port" });

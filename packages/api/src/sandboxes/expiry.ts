@@ -44,9 +44,10 @@ export function startExpiry(of: {
     let nextMs = clock.nowMs() + limits.expiryLookMs;
     try {
       for (const record of await store.expired(clock.nowMs(), limits.expiryBatch)) begin(record);
-      // Those under way stay in the index until they are gone; looking at them again at once would spin.
-      const soonest = ending.size > 0 ? clock.nowMs() + 20 : 0;
-      nextMs = Math.min(nextMs, Math.max((await store.nextExpiryMs()) ?? nextMs, soonest));
+      const dueMs = await store.nextExpiryMs();
+      // Those being ended stay in the index for a moment; looking at them again at once would spin.
+      const restMs = clock.nowMs() + 20;
+      if (dueMs !== undefined) nextMs = Math.min(nextMs, dueMs > clock.nowMs() ? dueMs : restMs);
     } catch (thrown) {
       onError(thrown);
       nextMs = clock.nowMs() + 1_000;

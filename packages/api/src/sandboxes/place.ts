@@ -7,6 +7,7 @@ import { limits } from "../limits";
 import { type NodeFailure, readFailure } from "../nodes/failures";
 import type { Node } from "../nodes/node";
 import { pickNode } from "../nodes/placement";
+import type { NodeRegistry } from "../nodes/registry";
 import type { SandboxParts } from "./parts";
 
 type Attempt = { readonly node: Node; readonly failure: NodeFailure };
@@ -19,23 +20,33 @@ export async function placeSandbox<T>(
   parts: Pick<SandboxParts, "nodes" | "queue" | "clock" | "events">,
   { cpuCount, start }: { cpuCount: number; start: (node: Node) => Promise<T> },
 ): Promise<{ node: Node; result: T }> {
-  const untilMs = parts.clock.nowMs() + limits.startQueueMs;
+  const beganMs = parts.clock.nowMs();
+  const untilMs = beganMs + limits.startQueueMs;
   const failed: Attempt[] = [];
   for (;;) {
     const tried = failed.filter(({ failure }) => failure !== "full").map(({ node }) => node);
     const node = pick(parts, { cpuCount, tried });
-    if (node === undefined) throw giveUp(failed.at(-1)?.failure);
+    if (node === undefined) {
+      const isWorthWaiting = mayReturn(parts.nodes) && parts.clock.nowMs() < beganMs + limits.nodeReturnMs;
+      if (!isWorthWaiting) throw giveUp(failed.at(-1)?.failure);
+      await sleep(limits.nodeRestMs);
+      continue;
+    }
     using slot = await parts.queue.lease(node.id, untilMs - parts.clock.nowMs());
     if (slot === undefined) throw sandboxFaults.capacity_unavailable({ why: "too many starts are waiting, try again" });
     const failure = await tryOn(node, start, parts);
     if (typeof failure !== "string") return { node, result: failure.result };
     failed.push({ node, failure });
     if (failed.filter(({ failure: why }) => why !== "full").length >= limits.startAttempts) throw giveUp(failure);
-    if (failure !== "full") continue;
-    if (parts.clock.nowMs() + limits.fullNodeRestMs >= untilMs) throw giveUp("full");
+    if (parts.clock.nowMs() + limits.nodeRestMs >= untilMs) throw giveUp(failure);
     slot[Symbol.dispose]();
-    await sleep(limits.fullNodeRestMs);
+    if (failure === "full" || failure === "silent") await sleep(limits.nodeRestMs);
   }
+}
+
+/** A node that is being restarted is back in a moment; one that was told to drain is not. */
+function mayReturn(nodes: NodeRegistry): boolean {
+  return nodes.all().some(({ status }) => status === "unhealthy" || status === "connecting");
 }
 
 /** Untried nodes first; when all have been tried, a second try of one of them is better than none. */
