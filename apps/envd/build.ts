@@ -1,5 +1,5 @@
 /** Builds envd and its private C library into dist/guest-layer; called by the build script and by hand. */
-import { chmodSync, copyFileSync, mkdirSync, rmSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 
 const ROOT = join(import.meta.dir, "../..");
@@ -33,17 +33,18 @@ function commit(): string {
 const machine = MACHINES[process.arch as keyof typeof MACHINES];
 if (machine === undefined) throw new Error(`envd is not built for ${process.arch}`);
 const executable = join(LAYER, "envd");
+const fresh = join(LAYER, ".envd.new"); // renamed over the old one, which sandboxes may be running
 mkdirSync(join(LAYER, "lib"), { recursive: true });
 for (const name of [machine.loader, ...LIBRARIES]) copyFileSync(join(machine.from, name), join(LAYER, "lib", name));
-rmSync(executable, { force: true });
 run([
   process.execPath,
   ...["build", "--compile", "--minify", "--bytecode", "--format=esm"],
   ...["--define", `SANDLOT_COMMIT="${commit()}"`],
   join(import.meta.dir, "main.ts"),
-  ...["--outfile", executable],
+  ...["--outfile", fresh],
 ]);
-run(["patchelf", "--set-interpreter", `${HOME}/lib/${machine.loader}`, "--set-rpath", `${HOME}/lib`, executable]);
-chmodSync(executable, 0o755);
+run(["patchelf", "--set-interpreter", `${HOME}/lib/${machine.loader}`, "--set-rpath", `${HOME}/lib`, fresh]);
+chmodSync(fresh, 0o755);
+renameSync(fresh, executable);
 for (const name of [machine.loader, ...LIBRARIES]) chmodSync(join(LAYER, "lib", name), 0o755);
 console.log(`envd: ${executable}`);

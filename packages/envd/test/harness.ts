@@ -72,7 +72,7 @@ async function readPort(stdout: ReadableStream<Uint8Array>): Promise<number> {
   }
 }
 
-async function drain(reader: { read(): Promise<{ done: boolean; value?: Uint8Array }> }): Promise<void> {
+async function drain(reader: { read(): Promise<{ done: boolean; value?: Uint8Array | undefined }> }): Promise<void> {
   for (;;) {
     const { done, value } = await reader.read();
     if (done) return;
