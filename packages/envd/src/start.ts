@@ -6,7 +6,7 @@ import { fileRoutes } from "./files/routes";
 import { registerFilesystem } from "./filesystem/service";
 import { startForwarder } from "./forwarder/forwarder";
 import { registerProcesses } from "./process/service";
-import { answerer, type EnvdParts } from "./server";
+import { answerer } from "./server";
 import { newState } from "./state";
 import { openAccounts } from "./users";
 
@@ -15,15 +15,11 @@ export type RunningEnvd = AsyncDisposable & { readonly port: number };
 const MAX_BODY_BYTES = 2 ** 40;
 
 /** @throws when the port is taken */
-export async function startEnvd(
-  config: EnvdConfig,
-  parts: { log: Logger; plugins?: (envd: Envd) => EnvdParts },
-): Promise<RunningEnvd> {
+export async function startEnvd(config: EnvdConfig, parts: { log: Logger }): Promise<RunningEnvd> {
   const envd: Envd = { config, state: newState(), accounts: openAccounts(config.accountFiles), log: parts.log };
-  const plugged = parts.plugins?.(envd) ?? { routes: [], services: [] };
   const answer = answerer(envd, {
-    routes: [...controlRoutes(envd), ...fileRoutes(envd), ...plugged.routes],
-    services: [registerProcesses, registerFilesystem, ...plugged.services],
+    routes: [...controlRoutes(envd), ...fileRoutes(envd)],
+    services: [registerProcesses, registerFilesystem],
   });
   const server = Bun.serve({
     hostname: config.host,
