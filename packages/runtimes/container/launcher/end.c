@@ -38,7 +38,9 @@ int end_machine(const char *config_path) {
     read_config(config_path, &config);
     int launcher = journaled_process(&config, "launcher.pid");
     int init = journaled_process(&config, "init.pid");
+    /* The launcher does it best: it can drop what the disk has not written yet. One that hangs is helped along. */
     if (launcher >= 0) sys_pidfd_signal(launcher, SIGTERM);
+    gone_within(launcher, 1000);
     kill_cgroups(&config);
     if (init >= 0) sys_pidfd_signal(init, SIGKILL);
     if (!gone_within(launcher, 3000)) {

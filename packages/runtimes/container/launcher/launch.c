@@ -145,17 +145,15 @@ static void attend(const struct config *config, pid_t pid, int disk) {
     sigaddset(&awaited, SIGTERM);
     bool thrown_away = false;
     int status = 0;
+    unsigned how = NO_LOG_FLUSH;
     for (;;) {
         /* A machine's other processes are never ours to reap: they belong to its init. */
         if (waitpid(pid, &status, WNOHANG) == pid) break;
         if (sigwaitinfo(&awaited, NULL) == SIGTERM) {
-            thrown_away = true;
+            /* First the disk: the last process' exit unmounts it, and would wait for all that is not written yet. */
+            thrown_away = ioctl(disk, EXT4_IOC_SHUTDOWN, &how) == 0;
             stop_guest(config, pid);
         }
-    }
-    if (thrown_away) {
-        unsigned how = NO_LOG_FLUSH;
-        ioctl(disk, EXT4_IOC_SHUTDOWN, &how);
     }
     int code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
     char text[96];
@@ -208,7 +206,9 @@ int launch(const char *config_path) {
     umount2(upper, MNT_DETACH);
     char line[32];
     int length = snprintf(line, sizeof line, "ready\t%d\n", pid);
-    if (write(status_fd, line, (size_t)length) < 0) fail_errno("start", "the starter is gone");
+    /* A starter that died meanwhile is no reason to leave the machine without a parent: its successor will find it. */
+    bool told = write(status_fd, line, (size_t)length) == length;
+    if (!told) dprintf(2, "the starter is gone\n");
     close(status_fd);
     status_fd = 2;
     if (chdir("/") < 0) return 1;
