@@ -4,9 +4,9 @@ import { basename } from "node:path";
 import type { Envd } from "../envd";
 import type { User } from "../users";
 import { inlineDisposition, SNIFF_BYTES, sniffType, typeByExtension } from "./content-type";
-import { type Coding, chooseCoding } from "./encodings";
-import { gzipped } from "./gzip";
-import { WHOLE_ANSWER_BYTES } from "./limits";
+import { allowsIdentity, type Coding, chooseCoding } from "./encodings";
+import { gzipped, isWorthGzip } from "./gzip";
+import { GZIP_TRIAL_BYTES, WHOLE_ANSWER_BYTES } from "./limits";
 import { multipartRanges } from "./multipart-ranges";
 import { type OpenFile, openForReading } from "./open-file";
 import { type ByteRange, planAnswer } from "./ranges";
@@ -52,7 +52,7 @@ async function answerFile(of: Download): Promise<Response> {
   if (sizeBytes === 0) return answerUnsized(of);
   if (of.request.method === "HEAD") return answerHead(of);
   const whole: ByteRange = { from: 0, length: sizeBytes };
-  if (of.coding === "gzip") {
+  if (of.coding === "gzip" && (await isWorthIt(of, sizeBytes))) {
     of.headers.set("content-type", typeByExtension(of.path) ?? "application/octet-stream");
     of.headers.set("content-encoding", "gzip");
     return new Response(handOver(of, gzipped(streamRange(of.file.fd, whole))), { headers: of.headers });
@@ -77,6 +77,11 @@ async function answerFile(of: Download): Promise<Response> {
   const init = { status: isPart ? 206 : 200, headers: of.headers };
   if (only.length <= WHOLE_ANSWER_BYTES) return new Response(await readRange(of.file.fd, only), init);
   return new Response(handOver(of, streamRange(of.file.fd, only)), init);
+}
+
+async function isWorthIt(of: Download, sizeBytes: number): Promise<boolean> {
+  if (sizeBytes <= WHOLE_ANSWER_BYTES || !allowsIdentity(of.request.headers)) return true;
+  return isWorthGzip(await readRange(of.file.fd, { from: 0, length: GZIP_TRIAL_BYTES }));
 }
 
 /** A file that says it has no bytes: truly empty, or one of /proc, whose content only reading shows. */

@@ -25,6 +25,11 @@ export function chooseCoding(headers: Headers): Coding | undefined {
   return best?.coding === "*" && !isRefused("gzip", wishes) ? "gzip" : undefined;
 }
 
+/** Whether plain bytes may be sent although gzip was preferred. */
+export function allowsIdentity(headers: Headers): boolean {
+  return !isRefused("identity", parseWishes(headers.get("accept-encoding") ?? ""));
+}
+
 function isRefused(coding: Coding, wishes: readonly Wish[]): boolean {
   const named = wishes.find((wish) => wish.coding === coding) ?? wishes.find((wish) => wish.coding === "*");
   return named?.weight === 0;

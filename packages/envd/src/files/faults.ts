@@ -33,6 +33,7 @@ export const fileFaults = defineFaults("files", {
   unauthorized: { kind: "unauthenticated", say: (f: { problem: string }) => f.problem },
   bad_request: { kind: "invalid", say: (f: { problem: string }) => f.problem },
   metadata: { kind: "invalid", say: (f: { problem: string }) => `invalid metadata: ${f.problem}` },
+  cut: { kind: "invalid", say: (_: Record<never, never>) => "the upload ended before its end" },
   stalled: { kind: "invalid", say: (f: { idleMs: number }) => `upload stalled: no data for ${f.idleMs / 1000} s` },
 });
 

@@ -1,14 +1,19 @@
 /** gzip of a chunk stream, both ways, with back-pressure. */
 import { pipeline, Readable, type Transform } from "node:stream";
-import { constants, createGunzip, createGzip } from "node:zlib";
+import { constants, createGunzip, createGzip, gzipSync } from "node:zlib";
 import { fileFaults } from "./faults";
-import { CHUNK_BYTES } from "./limits";
+import { CHUNK_BYTES, GZIP_WORTH_SHARE } from "./limits";
 
 export type Chunks = AsyncIterable<Uint8Array>;
 
 /** Fastest level: the wire is nearly always a loopback or a data-centre link. */
 export function gzipped(source: Chunks): AsyncGenerator<Buffer> {
   return through(source, createGzip({ level: constants.Z_BEST_SPEED, chunkSize: CHUNK_BYTES }));
+}
+
+/** Whether a sample of the content gets smaller at all. */
+export function isWorthGzip(sample: Uint8Array): boolean {
+  return gzipSync(sample, { level: constants.Z_BEST_SPEED }).length <= sample.length * GZIP_WORTH_SHARE;
 }
 
 /** @throws Fault `files_bad_request` for bytes that are no whole gzip stream; errors of the source as they are */

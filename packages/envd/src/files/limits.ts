@@ -4,6 +4,10 @@
 export const CHUNK_BYTES = 256 * 1024;
 /** A download up to here is read whole and answered with its length; a longer one is streamed in chunks. */
 export const WHOLE_ANSWER_BYTES = 1024 * 1024;
+/** Of a file beyond WHOLE_ANSWER_BYTES this much is compressed for trial before gzip is chosen, */
+export const GZIP_TRIAL_BYTES = 64 * 1024;
+/** which must shrink it to this share at least: compressing media and archives costs a core and gains nothing. */
+export const GZIP_WORTH_SHARE = 0.95;
 /** An upload up to here is collected first and then written in one step, so that no reader sees it half written. */
 export const WHOLE_WRITE_BYTES = 256 * 1024;
 /** An upload whose sender is silent for this long ends with 400, so that it cannot keep others off the file. */

@@ -32,6 +32,6 @@ async function* withIdleLimit(body: ReadableStream<Uint8Array> | null, idleMs: n
 function orStalled<T>(reading: Promise<T>, idleMs: number): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(fileFaults.stalled({ idleMs })), idleMs);
-    reading.then(resolve, reject).finally(() => clearTimeout(timer));
+    reading.then(resolve, (thrown) => reject(fileFaults.cut({}, thrown))).finally(() => clearTimeout(timer));
   });
 }

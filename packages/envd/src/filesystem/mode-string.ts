@@ -1,13 +1,13 @@
 /** Permissions as Go prints them, which is what clients have always been sent. */
 
 /** Type and special bits in Go's order; several may stand side by side: `Dcrw-rw-rw-`, `dtrwxrwxrwx`. */
-const TYPE_LETTERS: Readonly<Record<number, string>> = {
-  9604: "d",
-  21609: "L",
-  14406: "D",
-  2401: "p",
-  26411: "S",
-};
+const TYPE_LETTERS: ReadonlyMap<number, string> = new Map([
+  [0o040000, "d"],
+  [0o120000, "L"],
+  [0o060000, "D"],
+  [0o010000, "p"],
+  [0o140000, "S"],
+]);
 const CHARACTER_DEVICE = 0o020000;
 const TYPE_MASK = 0o170000;
 
@@ -16,7 +16,7 @@ export function goModeString(mode: number): string {
   const type = mode & TYPE_MASK;
   const isCharacterDevice = type === CHARACTER_DEVICE;
   const flags = [
-    isCharacterDevice ? "D" : (TYPE_LETTERS[type] ?? ""),
+    isCharacterDevice ? "D" : (TYPE_LETTERS.get(type) ?? ""),
     mode & 0o4000 ? "u" : "",
     mode & 0o2000 ? "g" : "",
     isCharacterDevice ? "c" : "",
