@@ -97,6 +97,7 @@ describe("a polled watcher", () => {
       "CREATE new/x/y",
       "CREATE new/x/y/early",
     ]);
+    expect(made).toContain("WRITE new/x/y/early");
     touch(join(dir, "new/x/y/late"));
     expect(await told()).toEqual(["CREATE new/x/y/late"]);
     renameSync(join(dir, "new/x"), join(dir, "old/moved"));

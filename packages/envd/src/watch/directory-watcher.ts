@@ -1,5 +1,5 @@
 /** Watches one directory, or the whole tree below it, and tells each change once, in the kernel's order. */
-import { closeSync, constants, openSync } from "node:fs";
+import { closeSync, constants, lstatSync, openSync } from "node:fs";
 import { EventType } from "@sandlot/contracts/envd/filesystem";
 import type { Clock } from "@sandlot/lifetime";
 import {
@@ -138,12 +138,22 @@ export class DirectoryWatcher implements Disposable {
       this.#movedOut.delete(event.cookie);
       this.#tree.graft(movedOut.watches, path);
     } else if (event.mask & (IN.CREATE | IN.MOVED_TO)) {
-      for (const found of asUser(this.#of.user, () => this.#watch(path))) {
-        if (this.#toldByScan.has(found)) continue;
-        this.#toldByScan.add(found);
-        this.#tell(found, IN.CREATE);
-      }
+      const found = asUser(this.#of.user, () => this.#watch(path).map((at) => ({ at, isWritten: this.#hasBytes(at) })));
+      const isNew = (event.mask & IN.CREATE) !== 0;
+      for (const { at, isWritten } of found) this.#tellFound(at, isNew && isWritten);
     }
+  }
+
+  /** What a new directory holds already was created, and written if it has bytes, before our watch could see it. */
+  #tellFound(path: RelativePath, isWritten: boolean): void {
+    if (this.#toldByScan.has(path)) return;
+    this.#toldByScan.add(path);
+    this.#tell(path, isWritten ? IN.CREATE | IN.MODIFY : IN.CREATE);
+  }
+
+  #hasBytes(path: RelativePath): boolean {
+    const stat = lstatSync(this.#rawPath(path), { throwIfNoEntry: false });
+    return stat?.isFile() === true && stat.size > 0;
   }
 
   #moveOut(path: RelativePath, cookie: number): void {
