@@ -12,6 +12,7 @@ import { type Metadata, readMetadata } from "./metadata";
 import { makeNewFile, makeParents, openForReading } from "./open-file";
 import { readRange } from "./read-file";
 import { fileUser, pathFor } from "./request";
+import { uploadChunks } from "./request-body";
 import type { UploadedEntry } from "./upload";
 
 const writeAsync = promisify(write);
@@ -63,8 +64,14 @@ async function readCall(request: Request, envd: Envd): Promise<ComposeCall> {
 }
 
 async function readJson(request: Request): Promise<Record<string, unknown>> {
-  const text = await request.text();
-  if (text.length > COMPOSE_BODY_BYTES) throw fileFaults.bad_request({ problem: "the body is too large" });
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of uploadChunks(request)) {
+    bytes += chunk.length;
+    if (bytes > COMPOSE_BODY_BYTES) throw fileFaults.bad_request({ problem: "the body is too large" });
+    chunks.push(chunk);
+  }
+  const text = Buffer.concat(chunks).toString("utf8");
   try {
     const body: unknown = JSON.parse(text);
     if (typeof body === "object" && body !== null) return body as Record<string, unknown>;

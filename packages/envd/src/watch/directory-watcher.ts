@@ -152,8 +152,12 @@ export class DirectoryWatcher implements Disposable {
   }
 
   #hasBytes(path: RelativePath): boolean {
-    const stat = lstatSync(this.#rawPath(path), { throwIfNoEntry: false });
-    return stat?.isFile() === true && stat.size > 0;
+    try {
+      const stat = lstatSync(this.#rawPath(path));
+      return stat.isFile() && stat.size > 0;
+    } catch {
+      return false; // Gone again, or out of the user's reach.
+    }
   }
 
   #moveOut(path: RelativePath, cookie: number): void {
