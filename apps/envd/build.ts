@@ -39,6 +39,8 @@ for (const name of [machine.loader, ...LIBRARIES]) copyFileSync(join(machine.fro
 run([
   process.execPath,
   ...["build", "--compile", "--minify", "--bytecode", "--format=esm"],
+  // Its working directory belongs to the guest, whose files must not configure it.
+  ...["--no-compile-autoload-dotenv", "--no-compile-autoload-bunfig"],
   ...["--define", `SANDLOT_COMMIT="${commit()}"`],
   join(import.meta.dir, "main.ts"),
   ...["--outfile", fresh],

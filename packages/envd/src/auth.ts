@@ -1,13 +1,13 @@
 /** Two independent questions: may this caller talk to us (access token), and as which Linux user. behaviour.md §2.1. */
-import { timingSafeEqual } from "node:crypto";
 import type { Envd } from "./envd";
 import { faults } from "./faults";
 import type { User } from "./users";
 
-/** Equal in constant time, given that both hashes are made first. */
+/** Compares hashes, and all of them: how long it takes says nothing about where two secrets differ. */
 export function isSameSecret(left: string, right: string): boolean {
   const hash = (text: string): Uint8Array => new Bun.CryptoHasher("sha256").update(text).digest();
-  return timingSafeEqual(hash(left), hash(right));
+  const other = hash(right);
+  return hash(left).reduce((difference, byte, at) => difference | (byte ^ (other[at] ?? 0)), 0) === 0;
 }
 
 /** Whether the caller may pass: nothing is installed, or the header carries exactly the token. */

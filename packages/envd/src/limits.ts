@@ -24,3 +24,5 @@ export const FORWARDER_BUSY_GAP_MS = 250;
 export const FORWARDER_IDLE_GAP_MS = 1000;
 /** and this long after a change counts as busy. */
 export const FORWARDER_BUSY_MS = 10_000;
+/** Quiet time after which memory is given back; a collection takes some 10 ms. */
+export const IDLE_TRIM_AFTER_MS = 2_000;

@@ -85,7 +85,9 @@ test("a side that has finished sending still hears the other", async () => {
           socket.data.text += bytes.toString();
         },
         close: (socket) => half.resolve(socket.data.text),
-        connectError: () => setTimeout(connect, 50),
+        connectError: () => {
+          setTimeout(connect, 50);
+        },
       },
     }).catch(() => undefined);
   await connect();

@@ -205,6 +205,12 @@ describe("the end", () => {
     expect(performance.now() - began).toBeLessThan(3000);
   });
 
+  test("a command that kills its whole group does not reach envd", async () => {
+    const ran = await run(envd, { script: "kill -TERM 0; sleep 5", user: "root", process: { cwd: "/" } });
+    expect(ran.end?.status).toBe("signal: terminated");
+    expect((await fetch(`${envd.url}/health`)).status).toBe(204);
+  });
+
   test("SIGTERM goes to the process alone, which may take its time", async () => {
     const ran = await run(envd, {
       script: "trap 'echo caught; exit 5' TERM; echo ready; while :; do sleep 0.05; done",
@@ -224,6 +230,13 @@ describe("the end", () => {
     expect(await status("PIPE")).toBe("signal: broken pipe");
     expect(await status("HUP")).toBe("signal: hangup");
     expect(await status("SEGV")).toMatch(/^signal: segmentation fault( \(core dumped\))?$/);
+  });
+
+  test("says so when a core was dumped, and only then", async () => {
+    const core = await run(envd, { script: "ulimit -c unlimited; kill -SEGV $$" });
+    expect(core.end?.status).toMatch(/^signal: segmentation fault( \(core dumped\))?$/); // the kernel's pattern decides
+    const none = await run(envd, { script: "ulimit -c 0; kill -SEGV $$" });
+    expect(none.end?.status).toBe("signal: segmentation fault");
   });
 
   test("is kept for Connect, then is gone for the rest", async () => {

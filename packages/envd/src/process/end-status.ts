@@ -1,4 +1,5 @@
 /** How a process ended, in the words clients compare: those of Go's os/exec. */
+import type { Exit } from "./launch";
 
 export type EndStatus = {
   /** -1 when a signal ended it. */
@@ -36,9 +37,9 @@ const SIGNAL_WORDS: Readonly<Record<string, string>> = {
   SIGXFSZ: "file size limit exceeded",
 };
 
-export function endStatus(of: { exitCode: number | null; signal: string | null; hasDumpedCore: boolean }): EndStatus {
+export function endStatus(of: Exit): EndStatus {
   if (of.signal !== null) {
-    const word = SIGNAL_WORDS[of.signal] ?? of.signal.replace(/^SIG/, "signal ").toLowerCase();
+    const word = SIGNAL_WORDS[of.signal] ?? `signal ${of.signal}`;
     const status = `signal: ${word}${of.hasDumpedCore ? " (core dumped)" : ""}`;
     return { exitCode: -1, hasExited: false, status, error: status };
   }

@@ -1,6 +1,16 @@
 /** From a request to a running child: shell wrapper, environment, identity, working directory, pipes or terminal. */
 import { closeSync, statSync } from "node:fs";
-import { asUser, isErrno, makePipe, openPty, ownNice, type PtySize, setNonBlocking, withCreds } from "@sandlot/linux";
+import {
+  asUser,
+  isErrno,
+  makePipe,
+  openPty,
+  ownNice,
+  ProcessHandle,
+  type PtySize,
+  setNonBlocking,
+  withCreds,
+} from "@sandlot/linux";
 import type { User } from "../users";
 import { faults } from "./faults";
 import type { OutputKind } from "./feed";
@@ -17,9 +27,16 @@ export type LaunchOptions = {
   readonly hasStdin: boolean;
 };
 
+export type Exit = {
+  readonly exitCode: number | null;
+  /** By name, or by number where it has none. */
+  readonly signal: string | number | null;
+  readonly hasDumpedCore: boolean;
+};
+
 export type Child = {
   readonly pid: number;
-  readonly exited: Promise<{ exitCode: number | null; signal: string | null }>;
+  readonly exited: Promise<Exit>;
 };
 
 export type Launched = {
@@ -85,7 +102,7 @@ function launchOnTerminal(options: LaunchOptions, size: PtySize): Launched {
   const { masterFd, path } = openPty({ size, owner: options.user });
   try {
     const script = `${RAISE_OOM_SCORE}; ${TAKE_TERMINAL}; ${RUN}`;
-    const child = spawn(options, { script, zero: path, stdio: ["ignore", "ignore", "ignore"], detached: true });
+    const child = spawn(options, { script, zero: path, stdio: ["ignore", "ignore", "ignore"] });
     return { child, outputs: [{ kind: "pty", fd: masterFd }], input: { kind: "pty", fd: masterFd } };
   } catch (thrown) {
     closeSync(masterFd);
@@ -95,16 +112,19 @@ function launchOnTerminal(options: LaunchOptions, size: PtySize): Launched {
 
 type Stdio = number | "ignore";
 
-function spawn(
-  options: LaunchOptions,
-  of: { script: string; zero: string; stdio: [Stdio, Stdio, Stdio]; detached?: boolean },
-): Child {
+/** In a session of its own: what a command does to its process group must not reach envd. */
+function spawn(options: LaunchOptions, of: { script: string; zero: string; stdio: [Stdio, Stdio, Stdio] }): Child {
   const argv = ["/bin/sh", "-c", of.script, of.zero, ...politeness(), options.cmd, ...options.args];
   const child = withCreds(options.user, () =>
-    Bun.spawn(argv, { cwd: options.cwd, env: { ...options.envs }, stdio: of.stdio, detached: of.detached ?? false }),
+    Bun.spawn(argv, { cwd: options.cwd, env: { ...options.envs }, stdio: of.stdio, detached: true }),
   );
-  const exited = child.exited.then(() => ({ exitCode: child.exitCode, signal: child.signalCode as string | null }));
-  return { pid: child.pid, exited };
+  return { pid: child.pid, exited: exitOf(child) };
+}
+
+async function exitOf(child: Bun.Subprocess): Promise<Exit> {
+  using handle = new ProcessHandle(child.pid);
+  await child.exited;
+  return { exitCode: child.exitCode, signal: child.signalCode, hasDumpedCore: handle.hasDumpedCore() };
 }
 
 let politenessWords: readonly string[] | undefined;

@@ -103,13 +103,13 @@ export class LiveProcess {
 
   async #run(launched: Launched): Promise<EndStatus> {
     const pumps = launched.outputs.map((output) => this.#pump(output));
-    const { exitCode, signal } = await launched.child.exited;
+    const exit = await launched.child.exited;
     this.#hasExited = true;
     if (this.#mayCut) this.#startCut();
     await Promise.all(pumps);
     // A terminal's one descriptor serves both ways: it is closed only here, when neither is in use.
     this.closeStdin();
-    const end = endStatus({ exitCode, signal, hasDumpedCore: false });
+    const end = endStatus(exit);
     this.feed.finish(end);
     return end;
   }

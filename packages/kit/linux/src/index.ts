@@ -1,5 +1,6 @@
 /** What Linux offers and Bun does not: raw system calls by FFI. */
 export { asUser, type Identity, withCreds } from "./creds";
+export { ProcessHandle } from "./exit-info";
 export {
   AT_FDCWD,
   cBytes,
