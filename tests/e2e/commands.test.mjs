@@ -7,11 +7,11 @@ before(async () => {
   sandbox = await create();
 });
 
-test("runs as user in its home by default, as root when asked", async () => {
+test("runs as user by default, as root when asked, in the template's working directory", async () => {
   const mine = await sandbox.commands.run("id -un; pwd; echo $HOME; sudo id -un");
   assert.equal(mine.stdout, "user\n/home/user\n/home/user\nroot\n");
   const root = await sandbox.commands.run("id -un; pwd", { user: "root" });
-  assert.equal(root.stdout, "root\n/root\n");
+  assert.equal(root.stdout, "root\n/home/user\n");
 });
 
 test("an unknown user is refused", async () => {

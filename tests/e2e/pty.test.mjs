@@ -50,5 +50,5 @@ test("the terminal belongs to its user", async () => {
   const sandbox = await create();
   const { type, text } = await openTerminal(sandbox);
   await type("stat -c %U $(tty)\n");
-  await until(() => /\nuser\r/.test(text()), { what: "the owner" });
+  await until(() => /[\r\n]user\r/.test(text()), { what: "the owner" });
 });

@@ -22,6 +22,21 @@ server.on("upgrade", (req, socket) => {
 server.listen(Number(process.argv[2]), process.argv[3]);
 `;
 
+/** One request with just these headers. */
+function ask(path, headers, method = "GET") {
+  const url = new URL(sandboxUrl);
+  return new Promise((resolve, reject) => {
+    const request = http.request({ host: url.hostname, port: url.port, path, method, headers }, (answer) => {
+      let text = "";
+      answer.on("data", (data) => {
+        text += data;
+      });
+      answer.on("end", () => resolve({ statusCode: answer.statusCode, headers: answer.headers, text }));
+    });
+    request.on("error", reject).end(method === "POST" ? "{}" : undefined);
+  });
+}
+
 let sandbox;
 async function serve(port, address) {
   await sandbox.commands.run(`node /home/user/server.js ${port} ${address}`, { background: true });
@@ -39,15 +54,7 @@ test("a web server inside answers, by headers and by name", async () => {
   const byHeaders = await (await toPort(sandbox.sandboxId, 8080, "/path?q=1")).json();
   assert.equal(byHeaders.url, "/path?q=1");
   const host = sandbox.getHost(8080);
-  const byName = await new Promise((resolve, reject) => {
-    const url = new URL(sandboxUrl);
-    http
-      .get({ host: url.hostname, port: url.port, path: "/name", headers: { Host: host } }, (res) => {
-        res.resume();
-        res.on("end", () => resolve(res));
-      })
-      .on("error", reject);
-  });
+  const byName = await ask("/name", { Host: host });
   assert.equal(byName.statusCode, 200);
   assert.equal(byName.headers["x-seen-host"], host);
   assert.deepEqual(byName.headers["set-cookie"], ["a=1", "b=2"]);
@@ -86,10 +93,16 @@ test("a closed port is 502 with the port in it", async () => {
     port: 9999,
     code: 502,
   });
-  const browser = await toPort(sandbox.sandboxId, 9999, "/", {
-    headers: { "User-Agent": "Mozilla/5.0", Accept: "text/html" },
+  // fetch itself says that it is a script (Sec-Fetch-Mode), so a page view has to be asked for by hand.
+  const page = await ask("/", {
+    "E2b-Sandbox-Id": sandbox.sandboxId,
+    "E2b-Sandbox-Port": "9999",
+    "User-Agent": "Mozilla/5.0",
+    Accept: "text/html",
+    "Sec-Fetch-Mode": "navigate",
   });
-  assert.match(await browser.text(), /<html[\s\S]*Closed Port Error[\s\S]*<\/html>/);
+  assert.equal(page.statusCode, 502);
+  assert.match(page.text, /<html[\s\S]*Closed Port Error[\s\S]*<\/html>/);
 });
 
 test("an unknown sandbox, port or host gets its exact answer", async () => {
@@ -109,23 +122,7 @@ test("an unknown sandbox, port or host gets its exact answer", async () => {
 
 test("control routes of envd are not reachable from outside", async () => {
   for (const path of ["/init", "//init", "/./init", "/x/../init", "/%69nit", "/freeze", "/upgrade"]) {
-    const answer = await new Promise((resolve, reject) => {
-      const url = new URL(sandboxUrl);
-      const request = http.request(
-        {
-          host: url.hostname,
-          port: url.port,
-          path,
-          method: "POST",
-          headers: { "E2b-Sandbox-Id": sandbox.sandboxId, "E2b-Sandbox-Port": "49983" },
-        },
-        (res) => {
-          res.resume();
-          resolve(res);
-        },
-      );
-      request.on("error", reject).end("{}");
-    });
+    const answer = await ask(path, { "E2b-Sandbox-Id": sandbox.sandboxId, "E2b-Sandbox-Port": "49983" }, "POST");
     assert.ok([401, 404].includes(answer.statusCode), `${path}: ${answer.statusCode}`);
     assert.notEqual(answer.statusCode, 204);
   }
