@@ -111,6 +111,16 @@ describe("Start", () => {
     expect(() => process.kill(ran.pid, 0)).toThrow("ESRCH");
   });
 
+  test("the time limit holds for a process whose client has gone away", async () => {
+    const leave = new AbortController();
+    const headers = { ...basic("user"), "connect-timeout-ms": "700" };
+    const request = { process: { cmd: "sleep", args: ["30"] }, tag: "limited" };
+    const events = stream({ url: envd.url, method: "Start", headers, signal: leave.signal }, request);
+    await collect(events, () => leave.abort()).catch(() => undefined);
+    const joined = await collect(stream({ url: envd.url, method: "Connect" }, { process: { tag: "limited" } }));
+    expect(joined.end?.status).toBe("signal: killed");
+  });
+
   test("a time limit of 0 is none, and one that is no number is refused", async () => {
     expect((await run(envd, { script: "echo ok", headers: { "connect-timeout-ms": "0" } })).stdout).toBe("ok\n");
     const bad = await run(envd, { script: "true", headers: { "connect-timeout-ms": "soon" } });

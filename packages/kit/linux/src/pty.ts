@@ -1,7 +1,8 @@
 /** Pseudo-terminals. Ours rather than Bun's, because reading ours can pause when the reader is slow. */
-import { closeSync, constants, openSync } from "node:fs";
+import { chownSync, closeSync, constants, openSync, statSync } from "node:fs";
 import { asUser, type Identity } from "./creds";
-import { syscall } from "./syscall";
+import { O_CLOEXEC } from "./files";
+import { isErrno, syscall } from "./syscall";
 
 // Request numbers of asm-generic, the same on x64 and arm64.
 const TIOCSPTLCK = 0x40045431;
@@ -19,16 +20,29 @@ export type Pty = {
 
 /** A terminal whose far end belongs to `owner`. */
 export function openPty(of: { size: PtySize; owner: Identity }): Pty {
-  const flags = constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK;
-  const masterFd = asUser(of.owner, () => openSync("/dev/ptmx", flags));
+  const masterFd = openMaster(of.owner);
   try {
     syscall("ioctl", masterFd, TIOCSPTLCK, new Int32Array([0]));
     const index = new Int32Array(1);
     syscall("ioctl", masterFd, TIOCGPTN, index);
     resizePty(masterFd, of.size);
-    return { masterFd, path: `/dev/pts/${index[0]}` };
+    const path = `/dev/pts/${index[0]}`;
+    if (statSync(path).uid !== of.owner.uid) chownSync(path, of.owner.uid, statSync(path).gid);
+    return { masterFd, path };
   } catch (thrown) {
     closeSync(masterFd);
+    throw thrown;
+  }
+}
+
+/** Opened as the owner, the far end is the owner's at once. Some mounts let only root open it (ptmxmode=000). */
+function openMaster(owner: Identity): number {
+  const open = (): number =>
+    openSync("/dev/ptmx", constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK | O_CLOEXEC);
+  try {
+    return asUser(owner, open);
+  } catch (thrown) {
+    if (isErrno(thrown, "EACCES")) return open();
     throw thrown;
   }
 }
