@@ -12,7 +12,7 @@ export type NodeEvents = {
     times: StageTimes;
   }): void;
   sandboxStartFailed(of: { sandboxId: string; thrown: unknown; times: StageTimes }): void;
-  sandboxEnded(of: { sandboxId: string; machineId: string; reason: string; tookMs: number }): void;
+  sandboxEnded(of: { sandboxId: string; machineId: string; reason: string; times: StageTimes }): void;
   sandboxLost(of: { sandboxId: string; machineId: string; exitCode: number; outOfMemory: boolean }): void;
   sandboxUpdated(of: { sandboxId: string; endsAtMs: number; egress: boolean }): void;
   sandboxAdopted(of: { sandboxId: string; machineId: string }): void;

@@ -2,6 +2,8 @@
 export const limits = {
   /** Cold starts at once. More on two cores only makes all of them slower; the rest queue. */
   coldStartsAtOnce: 3,
+  /** Warm machines being thawed and given their identity at once; more thrash and delay the first ones. */
+  claimsAtOnce: 6,
   /** Creates that may wait for a cold start; one more is refused with ResourceExhausted. */
   coldStartsWaiting: 256,
   /** How long a create may wait for its turn; then ResourceExhausted, so that the API can try elsewhere. */

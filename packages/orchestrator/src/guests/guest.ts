@@ -105,14 +105,6 @@ async function untilUp(machine: Machine, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** Ends a guest and gives back its slot; the journal forgets it last. Throws when something would not go, to be repeated. */
-export async function endGuest(parts: Pick<GuestParts, "slots" | "journal">, guest: Guest): Promise<void> {
-  parts.journal.recordEnding(guest.machineId);
-  await guest.machine.end();
-  await parts.slots.release(guest.slot);
-  parts.journal.forgetMachine(guest.machineId);
-}
-
 /** Laps in milliseconds with one decimal, written under the lap's name. */
 export function stopwatch(times: StageTimes): (name: string) => void {
   let lastMs = performance.now();

@@ -1,4 +1,5 @@
 import type { SandboxConfig } from "@sandlot/contracts/orchestrator";
+import type { Gate } from "@sandlot/lifetime";
 import type { NodeEvents } from "../events";
 import { hasIdentity, initEnvd } from "../guests/envd-door";
 import { type Guest, type GuestParts, type StageTimes, stopwatch } from "../guests/guest";
@@ -11,7 +12,11 @@ import type { CreateSandbox } from "./parse-create";
 export type BringUpParts = GuestParts & {
   readonly events: NodeEvents;
   readonly defaults: GuestDefaults;
+  /** Few at once: all together would only make the first wait for the last. */
+  readonly claims: Gate;
+  /** A warm machine of that shape, or undefined; frozen, and the caller's from then on. */
   readonly claimWarm: (shape: CreateSandbox["shape"]) => Guest | undefined;
+  /** A cold start in its turn. */
   readonly startCold: (shape: CreateSandbox["shape"], times: StageTimes, signal: AbortSignal) => Promise<Guest>;
 };
 
@@ -36,7 +41,7 @@ export async function bringUp(
     const warm = parts.claimWarm(of.shape);
     if (warm === undefined) break;
     try {
-      await giveTo(parts, { ...of, guest: warm }, signal);
+      await parts.claims.run(() => giveTo(parts, { ...of, guest: warm }, signal));
       return { guest: warm, from: "warm" };
     } catch (thrown) {
       of.discard(warm);

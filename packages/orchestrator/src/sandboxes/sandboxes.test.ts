@@ -65,7 +65,7 @@ describe(Sandboxes, () => {
     await Promise.all([ending, node.sandboxes.end("i1", "request")]); // a second ending joins
     expect(node.cuts).toEqual([machineId]);
     expect(node.runtime.machines.size).toBe(0);
-    expect(node.slots.out.size).toBe(0);
+    await eventually(() => node.slots.out.size === 0);
     expect(isFault(await node.sandboxes.end("i1", "request").catch((t) => t), "node_sandbox_missing")).toBe(true);
   });
 
@@ -182,6 +182,6 @@ describe(Sandboxes, () => {
     expect(await sandbox?.lifeline.ready()).toBe(true);
     expect(envd.inits).toHaveLength(1);
     await node.sandboxes.end("i1", "request");
-    expect(node.slots.out.size).toBe(0);
+    await eventually(() => node.slots.out.size === 0);
   });
 });

@@ -1,13 +1,11 @@
 import type { SandboxNetworkEgressConfig } from "@sandlot/contracts/orchestrator";
-import { KeyedLock, sleep, systemClock } from "@sandlot/lifetime";
-import type { NodeEvents } from "../events";
+import { Gate, KeyedLock, sleep, systemClock } from "@sandlot/lifetime";
 import { nodeFaults } from "../faults";
-import { endGuest, type Guest, type GuestParts, type StageTimes } from "../guests/guest";
-import type { GuestDefaults } from "../guests/init-body";
+import { type Guest, type StageTimes, stopwatch } from "../guests/guest";
 import type { Lifeline } from "../guests/lifeline";
 import type { SandboxRecord } from "../journal/journal";
 import { limits } from "../limits";
-import { attachLifeline, bringUp } from "./bring-up";
+import { attachLifeline, type BringUpParts, bringUp } from "./bring-up";
 import { egressPolicyOf, withEgress } from "./egress-policy";
 import type { CreateSandbox } from "./parse-create";
 
@@ -25,13 +23,7 @@ type Entry =
   /** `gone` resolves once nothing is left: the ending is repeated until it works. Rejects only when the node stops first. */
   | { readonly state: "ending"; readonly gone: Promise<void> };
 
-export type SandboxesParts = GuestParts & {
-  readonly events: NodeEvents;
-  readonly defaults: GuestDefaults;
-  /** A warm machine of that shape, or undefined; frozen, and the caller's from then on. */
-  readonly claimWarm: (shape: CreateSandbox["shape"]) => Guest | undefined;
-  /** A cold start in its turn. */
-  readonly startCold: (shape: CreateSandbox["shape"], times: StageTimes, signal: AbortSignal) => Promise<Guest>;
+export type SandboxesParts = Omit<BringUpParts, "claims"> & {
   /** Resets every connection of a sandbox that has just stopped being found. Must not throw. */
   readonly cutTraffic: (machineId: string) => void;
 };
@@ -41,15 +33,16 @@ export type SandboxesParts = GuestParts & {
  * joinable per sandbox id, and no caller that hangs up undoes half of a change.
  */
 export class Sandboxes implements AsyncDisposable {
-  readonly #parts: SandboxesParts;
+  readonly #parts: SandboxesParts & BringUpParts;
   readonly #max: number;
   readonly #entries = new Map<string, Entry>();
   readonly #updates = new KeyedLock();
+  readonly #tidying = new Set<Promise<void>>();
   readonly #stop = new AbortController();
 
   constructor(of: { maxSandboxes: number }, parts: SandboxesParts) {
     this.#max = of.maxSandboxes;
-    this.#parts = parts;
+    this.#parts = { ...parts, claims: new Gate(limits.claimsAtOnce) };
   }
 
   /** Undefined for anything that is not running: starting, ending, unknown. */
@@ -135,7 +128,7 @@ export class Sandboxes implements AsyncDisposable {
 
   /** Ends a guest that carries no sandbox, in the background, however often it takes. */
   discard(guest: Guest): void {
-    this.#endUntilGone(guest).catch(() => undefined); // only when the node stops: the next run goes on
+    this.#endUntilGone(guest, {}).catch(() => undefined); // only when the node stops: the next run goes on
   }
 
   /** Lets go of the sandboxes without ending them: they live on for the next run. Half-made ones are undone. */
@@ -148,6 +141,7 @@ export class Sandboxes implements AsyncDisposable {
         entry.state === "starting" ? entry.settled : entry.state === "ending" ? entry.gone : undefined,
       ),
     );
+    await Promise.allSettled(this.#tidying);
     await Promise.allSettled(this.list().map((sandbox) => sandbox.lifeline[Symbol.asyncDispose]()));
   }
 
@@ -186,26 +180,41 @@ export class Sandboxes implements AsyncDisposable {
   #end(sandbox: LiveSandbox, reason: string): Promise<void> {
     const { sandboxId } = sandbox.record;
     const { guest } = sandbox;
-    const sinceMs = Date.now();
+    const times: StageTimes = {};
     const gone = (async () => {
       // From here on it is not found, so whoever sees the cut and asks again hears that it is gone.
       await Promise.resolve();
       this.#parts.cutTraffic(guest.machineId);
-      await Promise.all([sandbox.lifeline[Symbol.asyncDispose](), this.#endUntilGone(guest)]);
+      await Promise.all([sandbox.lifeline[Symbol.asyncDispose](), this.#endUntilGone(guest, times)]);
       this.#entries.delete(sandboxId);
-      const tookMs = Date.now() - sinceMs;
-      this.#parts.events.sandboxEnded({ sandboxId, machineId: guest.machineId, reason, tookMs });
+      this.#parts.events.sandboxEnded({ sandboxId, machineId: guest.machineId, reason, times });
     })();
     gone.catch(() => undefined);
     this.#entries.set(sandboxId, { state: "ending", gone });
     return gone;
   }
 
+  /** Resolves when the machine is gone; its slot is given back and the journal forgets it after that, in the background. */
+  async #endUntilGone(guest: Guest, times: StageTimes): Promise<void> {
+    const { journal, slots } = this.#parts;
+    const lap = stopwatch(times);
+    journal.recordEnding(guest.machineId);
+    await this.#untilDone(guest, () => guest.machine.end());
+    lap("machine");
+    const tidied = this.#untilDone(guest, async () => {
+      await slots.release(guest.slot);
+      journal.forgetMachine(guest.machineId);
+    })
+      .catch(() => undefined) // only when the node stops: the next run goes on
+      .finally(() => this.#tidying.delete(tidied));
+    this.#tidying.add(tidied);
+  }
+
   /** Until it works. Throws when the node stops before that; the journal says `ending`, so the next run goes on. */
-  async #endUntilGone(guest: Guest): Promise<void> {
+  async #untilDone(guest: Guest, work: () => Promise<void>): Promise<void> {
     for (;;) {
       try {
-        return await endGuest(this.#parts, guest);
+        return await work();
       } catch (thrown) {
         if (this.#stop.signal.aborted) throw thrown;
         this.#parts.events.endFailed({ machineId: guest.machineId, thrown });
