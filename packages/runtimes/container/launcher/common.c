@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -87,6 +89,21 @@ int replace_file(const char *path, const char *text) {
     int result = wrote == (ssize_t)strlen(text) ? rename(draft, path) : -1;
     free(draft);
     return result;
+}
+
+int lock_path(const char *path) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat about;
+    if (fd < 0) return -1;
+    while (flock(fd, LOCK_EX) < 0) {
+        if (errno != EINTR) fail_errno("lock", "%s", path);
+    }
+    if (fstat(fd, &about) < 0 || about.st_nlink == 0) { /* removed while we waited */
+        close(fd);
+        errno = ENOENT;
+        return -1;
+    }
+    return fd;
 }
 
 static unsigned number(const char *key, const char *value) {

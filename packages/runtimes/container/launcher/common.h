@@ -52,6 +52,9 @@ char *read_small_file(const char *path);
 int write_file(const char *path, const char *text);
 /* Atomically replaces `path`: a reader sees all of it or none. */
 int replace_file(const char *path, const char *text);
+/* Opens `path` and waits until no other launcher works on it; held until the process ends or closes it. -1 when it is
+ * gone. A helper may outlive the node that started it: its successor must not clean up below it. */
+int lock_path(const char *path);
 /* Start time of a process in clock ticks since boot, 0 when there is none: with the pid it names a process for good. */
 unsigned long long start_time_of(pid_t pid);
 void sleep_ms(unsigned ms);

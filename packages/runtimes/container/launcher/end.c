@@ -35,6 +35,7 @@ static bool gone_within(int pidfd, int ms) {
 
 int end_machine(const char *config_path) {
     struct config config;
+    if (lock_path(config_path) < 0) return 0; /* ended before */
     read_config(config_path, &config);
     int launcher = journaled_process(&config, "launcher.pid");
     int init = journaled_process(&config, "init.pid");
@@ -51,5 +52,6 @@ int end_machine(const char *config_path) {
     remove_cgroups(&config);
     unplug(&config);
     if (config.upper_dir != NULL) release_upper(config.upper_dir);
+    if (unlink(config_path) < 0) fail_errno("end", "%s", config_path); /* a launcher that comes late finds nothing to launch */
     return 0;
 }

@@ -98,6 +98,7 @@ static void copy_sparse(int from, int to) {
 }
 
 void make_upper(const char *template_image, const char *dir) {
+    if (lock_path(dir) < 0) fail_errno("upper", "%s", dir);
     int from = open(template_image, O_RDONLY | O_CLOEXEC);
     if (from < 0) fail_errno("upper", "%s", template_image);
     char *image = format_path("%s/image", dir);
@@ -133,6 +134,7 @@ static bool loop_holds(const char *dir) {
 }
 
 void release_upper(const char *dir) {
+    if (lock_path(dir) < 0) return;
     char *at = format_path("%s/m", dir);
     while (umount2(at, DETACH) == 0) continue;
     /* The last reference may be dropped by a kernel worker a moment after the last process is gone. */

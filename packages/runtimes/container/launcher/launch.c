@@ -73,7 +73,7 @@ static void await_placed(pid_t helper) {
     if (helper != 0 && (waitpid(helper, &status, 0) < 0 || status != 0)) _exit(1); /* it has said why */
 }
 
-static pid_t clone_guest(const struct config *config, int pair[2]) {
+static pid_t clone_guest(const struct config *config, int pair[2], int lock) {
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) fail_errno("namespaces", "socketpair");
     struct clone_args args = {
         .flags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWTIME,
@@ -89,6 +89,7 @@ static pid_t clone_guest(const struct config *config, int pair[2]) {
     pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
     if (pid < 0) fail_errno("namespaces", "clone3");
     if (pid == 0) {
+        close(lock);
         close(pair[0]);
         become_guest(config, pair[1]);
     }
@@ -176,6 +177,8 @@ int launch(const char *config_path) {
     syscall(SYS_close_range, 3u, ~0u, 0u);
     status_fd = fcntl(1, F_DUPFD_CLOEXEC, 3);
     if (dup2(2, 1) < 0) fail_errno("start", "dup2");
+    int lock = lock_path(config_path);
+    if (lock < 0) fail_errno("config", "%s", config_path);
     read_config(config_path, &config);
     if (config.id_base == 0 || config.upper_dir == NULL) fail("config", "id_base or upper_dir is missing");
     setsid();
@@ -192,10 +195,11 @@ int launch(const char *config_path) {
     int report[2], pair[2], starter = status_fd;
     if (pipe2(report, O_CLOEXEC) < 0) fail_errno("start", "pipe");
     status_fd = report[1];
-    pid_t pid = clone_guest(&config, pair);
+    pid_t pid = clone_guest(&config, pair, lock);
     status_fd = starter;
     close(report[1]);
     journal_process(&config, "init.pid", pid);
+    close(lock); /* from here on, ending it finds all there is to end */
     int disk = furnish(&config, pid, pair[0]);
     await_exec(report[0]);
     close(report[0]);

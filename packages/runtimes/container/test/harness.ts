@@ -43,7 +43,7 @@ export async function containerHarness(
   // A machine may replace what lies in its own layer; the host's copy must not be the one it sees.
   const caller = join(root, "caller");
   await cp(standIn, caller);
-  const given = process.env["SANDLOT_TEST_BASE_EROFS"];
+  const given = process.env.SANDLOT_TEST_BASE_EROFS;
   const base = given === undefined ? await makeTinyBase(root) : ({ kind: "erofs", path: given } as const);
   const config: ContainerRuntimeConfig = {
     nodeDir,
