@@ -33,8 +33,13 @@ export const limits = {
   warmYieldBytes: 384 * 1024 * 1024,
   /** What one idle warm machine may cost while it settles; reserved before making one. */
   warmCostBytes: 96 * 1024 * 1024,
+  /** With so many ready, the pool rests after each start as long as it took, at most `warmPaceMaxMs`. */
+  warmHurry: 4,
+  warmPaceMaxMs: 500,
   /** Longest time refilling steps back for creates in flight; a steady stream must not starve the pool. */
   warmStepBackMs: 1_000,
+  /** From ready to frozen. Longer than envd's idle time (2 s), after which it gives memory back: once, and not when claimed. */
+  warmSettleMs: 2_500,
   /** Rest between two rounds of the pool when nobody asks. */
   warmRoundMs: 5_000,
   /** After a failed warm start: wait this long before the next try of the same pair. */

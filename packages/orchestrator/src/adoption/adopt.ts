@@ -12,7 +12,7 @@ export type AdoptParts = GuestParts & { readonly events: NodeEvents };
 
 export type Adopted = {
   readonly live: readonly { guest: Guest; sandbox: SandboxRecord }[];
-  /** Frozen and answering. */
+  /** Thawed and answering. */
   readonly warm: readonly Guest[];
 };
 
@@ -96,7 +96,6 @@ async function takeUp(
 async function provenGood(guest: Guest): Promise<void> {
   await guest.machine.thaw();
   if (!(await isEnvdUp(guest.machine.address, limits.adoptWarmMs))) throw new Error("envd is silent");
-  await guest.machine.freeze();
 }
 
 /** The machine's id if it would not end. */

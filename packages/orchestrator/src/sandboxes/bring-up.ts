@@ -14,8 +14,8 @@ export type BringUpParts = GuestParts & {
   readonly defaults: GuestDefaults;
   /** Few at once: all together would only make the first wait for the last. */
   readonly claims: Gate;
-  /** A warm machine of that shape, or undefined; frozen, and the caller's from then on. */
-  readonly claimWarm: (shape: CreateSandbox["shape"]) => Guest | undefined;
+  /** A warm machine of that shape, or undefined; perhaps frozen, and the caller's from then on. */
+  readonly claimWarm: (shape: CreateSandbox["shape"]) => Promise<Guest | undefined>;
   /** A cold start in its turn. */
   readonly startCold: (shape: CreateSandbox["shape"], times: StageTimes, signal: AbortSignal) => Promise<Guest>;
 };
@@ -38,7 +38,7 @@ export async function bringUp(
 ): Promise<{ guest: Guest; from: "warm" | "cold" }> {
   for (;;) {
     signal.throwIfAborted();
-    const warm = parts.claimWarm(of.shape);
+    const warm = await parts.claimWarm(of.shape);
     if (warm === undefined) break;
     try {
       await parts.claims.run(() => giveTo(parts, { ...of, guest: warm }, signal));

@@ -44,13 +44,22 @@ describe(WarmPool, () => {
   it("keeps pinned builds ready and frozen, hands one over thawed, and makes another", async () => {
     await using node = await warmNode(2);
     await eventually(() => node.warm.readyCount === 2);
-    expect([...node.runtime.machines.values()].every((machine) => machine.frozen)).toBe(true);
+    await eventually(() => [...node.runtime.machines.values()].every((machine) => machine.frozen));
     await node.make("i1");
     const claimed = node.sandboxes.find("i1")?.guest.machineId ?? "";
     expect(node.runtime.machines.get(claimed)?.frozen).toBe(false);
     expect(node.runtime.machines.get(claimed)?.envd.inits).toHaveLength(1);
     await eventually(() => node.warm.readyCount === 2);
     expect(node.runtime.started).toBe(3);
+  });
+
+  it("does not freeze a machine that was claimed before it had settled", async () => {
+    await using node = await warmNode(1);
+    await eventually(() => node.warm.readyCount === 1);
+    await node.make("i1");
+    await Bun.sleep(3_000);
+    const claimed = node.sandboxes.find("i1")?.guest.machineId ?? "";
+    expect(node.runtime.machines.get(claimed)?.frozen).toBe(false);
   });
 
   it("never hands out a machine that has died, and replaces it", async () => {
@@ -82,7 +91,7 @@ describe(WarmPool, () => {
     const [good, silent] = [...node.runtime.machines.values()];
     await node.restart(async () => silent?.envd.stop());
     expect(node.runtime.machines.has(good?.machineId ?? "")).toBe(true);
-    expect(good?.frozen).toBe(true);
+    await eventually(() => good?.frozen === true);
     expect(node.runtime.machines.has(silent?.machineId ?? "")).toBe(false);
     await eventually(() => node.warm.readyCount === 2);
     expect(node.slots.out.size).toBe(2);

@@ -20,8 +20,11 @@ export type WarmParts = {
 
 export type WarmConfig = { readonly size: number; readonly pinned: readonly MachineShape[] };
 
+/** `settling`: not frozen yet, so that what envd does once it has been idle for a while is not left for its claimer. */
+type Warm = { readonly guest: Guest; readonly settling: AbortController; frozen: Promise<void> };
+
 /**
- * Machines that are ready before anyone asks: started, envd up, frozen, nobody's. A machine leaves the pool exactly
+ * Machines that are ready before anyone asks: started, envd up, soon frozen, nobody's. A machine leaves the pool exactly
  * once, by `claim` or by being discarded; the journal knows it as `warm` while it is here. Disposing stops refilling
  * and leaves the machines alive for the next run.
  */
@@ -29,7 +32,7 @@ export class WarmPool implements AsyncDisposable {
   readonly #parts: WarmParts;
   readonly #rules: WarmRules;
   readonly #demand = new Map<string, { shape: MachineShape; askedAtMs: number; isPinned: boolean }>();
-  readonly #ready = new Map<string, Guest[]>();
+  readonly #ready = new Map<string, Warm[]>();
   readonly #making = new Map<string, number>();
   readonly #restUntilMs = new Map<string, number>();
   readonly #stop = new AbortController();
@@ -57,20 +60,23 @@ export class WarmPool implements AsyncDisposable {
   }
 
   get readyCount(): number {
-    return [...this.#ready.values()].reduce((sum, guests) => sum + guests.length, 0);
+    return [...this.#ready.values()].reduce((sum, ready) => sum + ready.length, 0);
   }
 
-  /** Notes the demand and hands over a living machine of that shape, still frozen; the caller owns it. Undefined when there is none. */
-  claim(shape: MachineShape): Guest | undefined {
+  /**
+   * Notes the demand and hands over a living machine of that shape; the caller owns it and thaws it, frozen or not.
+   * Undefined when there is none.
+   */
+  async claim(shape: MachineShape): Promise<Guest | undefined> {
     const key = shapeKey(shape);
     const known = this.#demand.get(key);
     this.#demand.set(key, { shape, askedAtMs: Date.now(), isPinned: known?.isPinned ?? false });
-    const guest = this.#ready.get(key)?.shift(); // one that died has removed itself
+    const warm = this.#ready.get(key)?.shift(); // one that died has removed itself
     this.kick();
-    return guest;
+    return warm === undefined ? undefined : await release(warm);
   }
 
-  /** Takes over a ready, frozen machine. */
+  /** Takes over a ready machine, thawed. */
   adopt(guest: Guest): void {
     this.#admit(guest);
   }
@@ -88,17 +94,28 @@ export class WarmPool implements AsyncDisposable {
 
   #admit(guest: Guest): void {
     const key = shapeKey(guest.shape);
-    const guests = this.#ready.get(key) ?? [];
-    this.#ready.set(key, guests);
-    guests.push(guest);
+    const ready = this.#ready.get(key) ?? [];
+    this.#ready.set(key, ready);
+    const warm: Warm = { guest, settling: new AbortController(), frozen: Promise.resolve() };
+    ready.push(warm);
+    void this.#freezeLater(warm);
     void guest.machine.ended.then(() => {
-      const at = guests.indexOf(guest);
+      const at = ready.indexOf(warm);
       if (at === -1) return; // claimed before it died: no longer ours
-      guests.splice(at, 1);
+      ready.splice(at, 1);
+      warm.settling.abort(new Error("it died"));
       this.#parts.events.warmDropped({ machineId: guest.machineId, why: "it died" });
       this.#parts.discard(guest);
       this.kick();
     });
+  }
+
+  async #freezeLater(warm: Warm): Promise<void> {
+    const { guest, settling } = warm;
+    await sleep(limits.warmSettleMs, AbortSignal.any([settling.signal, this.#stop.signal])).catch(() => undefined);
+    if (settling.signal.aborted || this.#stop.signal.aborted) return;
+    // One that cannot be frozen is still good: it merely idles.
+    warm.frozen = guest.machine.freeze().catch(() => undefined);
   }
 
   async #run(): Promise<void> {
@@ -132,13 +149,20 @@ export class WarmPool implements AsyncDisposable {
     if (step.do === "drop") return this.#drop(step.key);
     await this.#stepBack();
     if (this.#stop.signal.aborted) return false;
+    const sinceMs = Date.now();
     await this.#make(step.shape);
+    // The first few in a hurry; then half of the time is left to whoever is using the node.
+    const ready = this.#ready.get(shapeKey(step.shape))?.length ?? 0;
+    if (ready >= limits.warmHurry)
+      await sleep(Math.min(Date.now() - sinceMs, limits.warmPaceMaxMs), this.#stop.signal).catch(() => undefined);
     return true;
   }
 
   #drop(key: string): boolean {
-    const guest = this.#ready.get(key)?.pop();
-    if (guest === undefined) return false;
+    const warm = this.#ready.get(key)?.pop();
+    if (warm === undefined) return false;
+    warm.settling.abort(new Error("let go"));
+    const { guest } = warm;
     this.#parts.events.warmDropped({ machineId: guest.machineId, why: "not wanted any more, or memory is short" });
     this.#parts.discard(guest);
     return true;
@@ -156,10 +180,6 @@ export class WarmPool implements AsyncDisposable {
     this.#making.set(key, 1);
     try {
       const guest = await this.#parts.start(shape, times, this.#stop.signal);
-      await guest.machine.freeze().catch((thrown) => {
-        this.#parts.discard(guest);
-        throw thrown;
-      });
       this.#parts.journal.setMachineState(guest.machineId, "warm");
       this.#admit(guest);
       const ready = this.#ready.get(key)?.length ?? 0;
@@ -182,8 +202,15 @@ export class WarmPool implements AsyncDisposable {
 
   #counts(): Map<string, number> {
     const counts = new Map<string, number>();
-    for (const [key, guests] of this.#ready) counts.set(key, guests.length);
+    for (const [key, ready] of this.#ready) counts.set(key, ready.length);
     for (const [key, making] of this.#making) counts.set(key, (counts.get(key) ?? 0) + making);
     return counts;
   }
+}
+
+/** No freeze may come after the claimer's thaw: one under way is waited for, a later one called off. */
+async function release({ guest, settling, ...warm }: Warm): Promise<Guest> {
+  settling.abort(new Error("claimed"));
+  await warm.frozen;
+  return guest;
 }
