@@ -4,11 +4,11 @@ import { canRunMachines, containerHarness } from "./harness";
 
 const missing = canRunMachines();
 if (missing === undefined) {
-  runtimeConformance("container", () => containerHarness("cft0"));
+  runtimeConformance("container", () => containerHarness("t"));
   runtimeConformance("container with loop layers and path overlays", () =>
-    containerHarness("cft1", { forceLoopLayers: true, forceOverlayPaths: true }),
+    containerHarness("u", { forceLoopLayers: true, forceOverlayPaths: true }),
   );
-  runtimeConformance("container on cgroups v1 alone", () => containerHarness("cft2", { forceCgroupsV1: true }));
+  runtimeConformance("container on cgroups v1 alone", () => containerHarness("v", { forceCgroupsV1: true }));
 } else {
   describe("container runtime", () => it.skip(`SKIPPED: ${missing}`, () => undefined));
 }

@@ -31,10 +31,12 @@ export function canRunMachines(): string | undefined {
 
 export type ContainerHarness = ConformanceHarness & { readonly config: ContainerRuntimeConfig };
 
+/** @param letter tells the harnesses of one process apart; other processes on this host may run the same tests now */
 export async function containerHarness(
-  tag: string,
+  letter: string,
   extra: Partial<ContainerRuntimeConfig> = {},
 ): Promise<ContainerHarness> {
+  const tag = letter + (process.pid % 36 ** 3).toString(36).padStart(3, "0");
   const root = await mkdtemp(join(tmpdir(), `sandlot-${tag}-`));
   const nodeDir = join(root, "node");
   await buildContainerRuntime(root);

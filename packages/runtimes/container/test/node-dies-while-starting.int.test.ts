@@ -10,7 +10,7 @@ describe("a node that dies while starting machines", () => {
   it.skipIf(missing !== undefined)(
     "leaves nothing that its successor does not find and remove",
     async () => {
-      const harness = await containerHarness("cfx0");
+      const harness = await containerHarness("w");
       await using slot = await harness.lease();
       const config = { ...harness.config, netns: slot.netnsPath };
       const script = join(import.meta.dir, "start-forever.ts");
