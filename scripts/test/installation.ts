@@ -4,8 +4,8 @@ import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ensureInstallation, openDatabase } from "@sandlot/db";
-import { findResidue, freePorts, isPortFree } from "@sandlot/host";
-import { CHECKOUT, databaseUrl, loadSettings } from "@sandlot/stack";
+import { findResidue, freePorts, isPortFree, tryRun } from "@sandlot/host";
+import { CHECKOUT, databaseUrl, loadSettings, tagOf } from "@sandlot/stack";
 
 export type TestInstallation = {
   readonly dataDir: string;
@@ -19,12 +19,13 @@ const sandlot = (...words: string[]): string[] => [process.execPath, join(CHECKO
 
 /** @throws Error when it does not come up; what it left has been removed then */
 export async function startInstallation(signal: AbortSignal): Promise<TestInstallation> {
-  const before = await hostObjects();
   const dataDir = mkdtempSync(join(tmpdir(), "sandlot-e2e-"));
   chmodSync(dataDir, 0o711);
+  const tag = tagOf(dataDir);
+  const before = await hostObjects(tag);
   const words = ["up", "--detach", "--data", dataDir, "--port-base", String(await portBase())];
   const up = Bun.spawn(sandlot(...words), { stdio: ["ignore", "inherit", "inherit"], signal, killSignal: "SIGINT" });
-  const end = () => endInstallation(dataDir, before);
+  const end = () => endInstallation({ dataDir, tag, before });
   if ((await up.exited) !== 0) {
     await end();
     throw new Error("the installation did not come up");
@@ -50,37 +51,33 @@ async function foreignKey(dataDir: string): Promise<string> {
   return apiKey;
 }
 
-async function endInstallation(dataDir: string, before: ReadonlySet<string>): Promise<string[]> {
-  const status = await new Response(Bun.spawn(sandlot("status", "--json", "--data", dataDir)).stdout).text();
-  const tag = /"tag":"([a-z0-9]{4})"/.exec(status)?.[1] ?? "none";
+async function endInstallation(of: { dataDir: string; tag: string; before: ReadonlySet<string> }): Promise<string[]> {
+  const { dataDir, tag, before } = of;
   const down = Bun.spawn(sandlot("down", "--data", dataDir), { stdio: ["ignore", "inherit", "inherit"] });
   const exitCode = await down.exited;
   const residue = (await findResidue({ tag, dataDir })).map(({ kind, name }) => `${kind} ${name}`);
-  const fresh = [...(await hostObjects())].filter((line) => !before.has(line));
+  const fresh = [...(await hostObjects(tag))].filter((line) => !before.has(line));
   if (residue.length === 0) rmSync(dataDir, { recursive: true, force: true });
   return [...(exitCode === 0 ? [] : [`down exited with ${exitCode}`]), ...residue, ...fresh];
 }
 
-/** What the host has, whoever made it: links, namespaces, tables, loop devices and mounts. */
-async function hostObjects(): Promise<Set<string>> {
-  const commands = [
-    ["ip", "-o", "link"],
-    ["ip", "netns", "list"],
-    ["nft", "list", "tables"],
-    ["losetup", "-a"],
-    ["findmnt", "-rno", "TARGET"],
+/**
+ * What the host has by name, whoever made it: links, namespaces and tables. Those that carry another installation's tag are
+ * that one's affair, and come and go with it.
+ */
+async function hostObjects(tag: string): Promise<Set<string>> {
+  const [links, namespaces, tables] = await Promise.all([
+    tryRun(["ip", "-o", "link"]),
+    tryRun(["ip", "netns", "list"]),
+    tryRun(["nft", "list", "tables"]),
+  ]);
+  const names = [
+    ...links.stdout.split("\n").map((line) => `link ${(line.split(": ")[1] ?? "").split("@")[0]}`),
+    ...namespaces.stdout.split("\n").map((line) => `namespace ${line.split(" ")[0]}`),
+    ...tables.stdout.split("\n").map((line) => line.replace(/^table/, "nft table")),
   ];
-  const lines = commands.map(async (argv) => {
-    const text = await new Response(Bun.spawn(argv, { stderr: "ignore" }).stdout).text();
-    // A link's number and flags change; its name is what counts.
-    const name = (line: string): string =>
-      argv[1] === "-o" ? ((line.split(": ")[1] ?? "").split("@")[0] ?? "") : line;
-    return text
-      .split("\n")
-      .filter((line) => line !== "")
-      .map((line) => `${argv.join(" ")}: ${name(line)}`);
-  });
-  return new Set((await Promise.all(lines)).flat());
+  const foreign = new RegExp(`^(link sl|namespace sandlot-|nft table inet sandlot_)(?!${tag})`);
+  return new Set(names.filter((name) => / \S/.test(name) && !foreign.test(name)));
 }
 
 /** A run of fourteen free ports somewhere high. */

@@ -65,7 +65,9 @@ export async function nodeTest(
   const dir = mkdtempSync(join(tmpdir(), "sandlot-tap-"));
   const outfile = join(dir, "tap");
   const reporters = ["--test-reporter=spec", "--test-reporter-destination=stdout", "--test-reporter=tap"];
-  const argv = ["node", "--test", ...reporters, `--test-reporter-destination=${outfile}`, ...of.files];
+  // One test that hangs, or a connection left open by one, must not take the others' results along.
+  const bounds = ["--test-timeout=120000", "--test-force-exit"];
+  const argv = ["node", "--test", ...bounds, ...reporters, `--test-reporter-destination=${outfile}`, ...of.files];
   await runCounted(run, { ...of, argv }, () =>
     existsSync(outfile) ? countTap(readFileSync(outfile, "utf8")) : undefined,
   );

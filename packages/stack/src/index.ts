@@ -20,5 +20,6 @@ export {
   readSettings,
   type Settings,
   type SettingsRequest,
+  tagOf,
 } from "./settings";
 export { supervise } from "./supervise";
