@@ -335,7 +335,7 @@ describe("stdin", () => {
     const bytes = new Uint8Array(3_000_000).map((_, at) => (at * 7919) >> 3);
     const hash = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
     const ran = await run(envd, {
-      script: "sleep 0.2; sha256sum",
+      script: "sleep 0.2; sha256sum; sleep 0.5",
       onEvent: async (event, { pid }) => {
         if (event.start === undefined) return;
         const stdin = Buffer.from(bytes).toString("base64");
