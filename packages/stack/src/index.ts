@@ -3,8 +3,8 @@ export { type ClientEnv, clientEnv, databaseUrl, exportLines } from "./client-en
 export { down } from "./commands/down";
 export { logNames, showLogs } from "./commands/logs";
 export { restart } from "./commands/restart";
-export { type InstallationStatus, type ServiceStatus, status } from "./commands/status";
-export { ISOLATION, type UpResult, up } from "./commands/up";
+export { type InstallationStatus, ISOLATION, type ServiceStatus, status } from "./commands/status";
+export { type UpResult, up } from "./commands/up";
 export { ensureDist, recipes } from "./dist";
 export { stackFaults } from "./faults";
 export { ensurePackages, missingPackages } from "./host/packages";

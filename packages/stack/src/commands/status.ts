@@ -8,7 +8,10 @@ import { runningService } from "../services/process";
 import { readSpecs } from "../services/specs-file";
 import { SERVICE_NAMES } from "../services/table";
 import { canonical, loadSettings, type Settings } from "../settings";
-import { ISOLATION } from "./up";
+
+/** What this installation's walls are made of, for a person to judge. */
+export const ISOLATION =
+  "container: shared kernel; own user, pid, mount, network, ipc, uts, time and cgroup namespaces, seccomp, limits on cpu, memory, processes and disk";
 
 export type ServiceStatus = {
   readonly name: string;

@@ -12,10 +12,6 @@ import { detachSupervisor } from "../supervise";
 import { down } from "./down";
 import { isSupervised } from "./status";
 
-/** What this installation's walls are made of, for a person to judge. */
-export const ISOLATION =
-  "container: shared kernel; own user, pid, mount, network, ipc, uts, time and cgroup namespaces, seccomp, limits on cpu, memory, processes and disk";
-
 export type UpResult = { readonly settings: Settings; readonly env: ClientEnv; readonly wasRunning: boolean };
 
 /**
