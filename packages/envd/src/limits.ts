@@ -6,10 +6,16 @@ export const OUTPUT_CHUNK_BYTES = 32 * 1024;
 export const PTY_CHUNK_BYTES = 16 * 1024;
 /** What one subscriber may have waiting before the process' output is no longer read. */
 export const SUBSCRIBER_BUFFER_BYTES = 256 * 1024;
+/** How long a reader may keep others waiting, between two moments in which it had taken all, before it is cut off. */
+export const READER_HOLDS_OTHERS_MS = 10_000;
+/** How long the process waits for one that takes nothing at all; a client's callback may well think for minutes. */
+export const READER_STALLS_ALONE_MS = 300_000;
 /** How long the end of a process can still be asked for. */
 export const ENDED_KEPT_MS = 30_000;
 /** After a kill, output that is already in the pipes is read until it pauses this long, */
 export const DRAIN_PAUSE_MS = 25;
+/** (of a terminal whose shell has exited: longer, since a worker of the kernel hands the last bytes over) */
+export const PTY_DRAIN_PAUSE_MS = 100;
 /** and no longer than this in all. */
 export const DRAIN_TOTAL_MS = 500;
 /** Between keepalives of a stream that does not ask for another interval. */

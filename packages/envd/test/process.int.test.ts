@@ -395,6 +395,23 @@ describe("a terminal", () => {
     expect(ran.stdout + ran.stderr).toBe("");
   });
 
+  test("ends with its shell, whole output and exit code, though a job in the background keeps it open", async () => {
+    let typedAtMs = 0;
+    const ran = await run(envd, {
+      script: "",
+      process: { cmd: "/bin/bash", args: ["--norc", "-i"], envs: { PS1: "prompt> ", TERM: "dumb" } },
+      request: { pty },
+      onEvent: async (event, { pid, pty: seen }) => {
+        if (event.data === undefined || typedAtMs > 0 || !seen.includes("prompt> ")) return;
+        typedAtMs = performance.now();
+        await type(pid, "sleep 7 & seq 1 500; echo last=words; exit 7\n");
+      },
+    });
+    expect(performance.now() - typedAtMs).toBeLessThan(5_000);
+    expect(ran.end).toMatchObject({ exitCode: 7, exited: true });
+    expect(ran.pty).toContain("500\r\nlast=words\r\n");
+  });
+
   test("refuses stdin and CloseStdin, and ends at 0x04", async () => {
     const ran = await run(envd, {
       script: "cat",

@@ -1,7 +1,14 @@
 /** One running process: reads its output, takes its input, and knows when it is over. */
 import { closeSync } from "node:fs";
 import { isErrno, type PtySize, resizePty, writeSome } from "@sandlot/linux";
-import { DRAIN_PAUSE_MS, DRAIN_TOTAL_MS, OUTPUT_CHUNK_BYTES, PTY_CHUNK_BYTES, STDIN_RETRY_MAX_MS } from "../limits";
+import {
+  DRAIN_PAUSE_MS,
+  DRAIN_TOTAL_MS,
+  OUTPUT_CHUNK_BYTES,
+  PTY_CHUNK_BYTES,
+  PTY_DRAIN_PAUSE_MS,
+  STDIN_RETRY_MAX_MS,
+} from "../limits";
 import { type EndStatus, endStatus } from "./end-status";
 import { faults } from "./faults";
 import { Feed, type OutputKind } from "./feed";
@@ -22,7 +29,7 @@ export class LiveProcess {
   #input: Launched["input"];
   #hasExited = false;
   #mayCut = false;
-  /** Set once a killed process has exited: who still holds its pipes is not waited for. */
+  /** Set once a killed process or a terminal's shell has exited: who still holds its pipes or terminal is not waited for. */
   readonly #cut = new Latch();
   #cutAtMs = 0;
   #writing: Promise<void> = Promise.resolve();
@@ -105,7 +112,8 @@ export class LiveProcess {
     const pumps = launched.outputs.map((output) => this.#pump(output));
     const exit = await launched.child.exited;
     this.#hasExited = true;
-    if (this.#mayCut) this.#startCut();
+    // A terminal ends with its shell: jobs left in the background keep its far end open, and may for days.
+    if (this.#mayCut || this.isPty) this.#startCut();
     await Promise.all(pumps);
     // A terminal's one descriptor serves both ways: it is closed only here, when neither is in use.
     this.closeStdin();
@@ -145,7 +153,8 @@ export class LiveProcess {
     const pending = reader.read();
     const result = await this.#cut.orSet(pending);
     if (result !== undefined) return result.done ? undefined : result.value;
-    const leftMs = Math.min(DRAIN_PAUSE_MS, this.#cutAtMs + DRAIN_TOTAL_MS - performance.now());
+    const pauseMs = this.isPty ? PTY_DRAIN_PAUSE_MS : DRAIN_PAUSE_MS;
+    const leftMs = Math.min(pauseMs, this.#cutAtMs + DRAIN_TOTAL_MS - performance.now());
     const late = await Promise.race([pending, Bun.sleep(Math.max(leftMs, 0)).then(() => undefined)]);
     return late === undefined || late.done ? undefined : late.value;
   }
