@@ -1,7 +1,6 @@
 /** Command line and environment of envd to its configuration. */
 import { parseArgs } from "node:util";
-import type { Env } from "@sandlot/config";
-import { readEnv } from "@sandlot/config";
+import { type ConfigEntry, type Env, readEnv } from "@sandlot/config";
 import type { EnvdConfig } from "./envd";
 import { systemAccountFiles } from "./users";
 
@@ -36,18 +35,22 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   return { wants: "serve", port, isVerbose: values.verbose };
 }
 
-export function envdConfig(env: Env, port: number): EnvdConfig {
-  return readEnv(env, (read) => ({
-    port,
-    host: read.text("ENVD_HOST", "0.0.0.0"),
-    version: ENVD_VERSION,
-    searchPath: read.text("PATH", DEFAULT_PATH),
-    forwardAddress: read.text("ENVD_FORWARD_ADDRESS", "169.254.0.21"),
-    systemRoot: read.text("ENVD_SYSTEM_ROOT", ""),
-    ownsMachine: read.flag("ENVD_OWNS_MACHINE", true),
-    accountFiles: {
-      passwd: read.text("ENVD_PASSWD_FILE", systemAccountFiles.passwd),
-      group: read.text("ENVD_GROUP_FILE", systemAccountFiles.group),
-    },
-  }));
+export function envdConfig(env: Env, port: number, seen: ConfigEntry[] = []): EnvdConfig {
+  return readEnv(
+    env,
+    (read) => ({
+      port,
+      host: read.text("ENVD_HOST", "0.0.0.0"),
+      version: ENVD_VERSION,
+      searchPath: read.text("PATH", DEFAULT_PATH),
+      forwardAddress: read.text("ENVD_FORWARD_ADDRESS", "169.254.0.21"),
+      systemRoot: read.text("ENVD_SYSTEM_ROOT", ""),
+      ownsMachine: read.flag("ENVD_OWNS_MACHINE", true),
+      accountFiles: {
+        passwd: read.text("ENVD_PASSWD_FILE", systemAccountFiles.passwd),
+        group: read.text("ENVD_GROUP_FILE", systemAccountFiles.group),
+      },
+    }),
+    seen,
+  );
 }

@@ -6,7 +6,7 @@ export const OUTPUT_CHUNK_BYTES = 32 * 1024;
 export const PTY_CHUNK_BYTES = 16 * 1024;
 /** What one subscriber may have waiting before the process' output is no longer read. */
 export const SUBSCRIBER_BUFFER_BYTES = 256 * 1024;
-/** How long a reader may keep others waiting, between two moments in which it had taken all, before it is cut off. */
+/** How long one reader may keep others waiting before it is cut off; a tenth of all time is forgiven. */
 export const READER_HOLDS_OTHERS_MS = 10_000;
 /** How long the process waits for one that takes nothing at all; a client's callback may well think for minutes. */
 export const READER_STALLS_ALONE_MS = 300_000;

@@ -19,6 +19,10 @@ export const faults = defineFaults("process", {
   pty_of_pipe: { kind: "broken", say: (_: None) => "tty not assigned to process" },
   stdin_closed: { kind: "broken", say: (_: None) => "stdin not enabled or closed" },
   write_failed: { kind: "broken", say: (f: { problem: string }) => `error writing to process: ${f.problem}` },
+  reader_too_slow: {
+    kind: "broken",
+    say: (_: None) => "output was not read for too long and is no longer sent here; the process runs on",
+  },
   input_empty: { kind: "unsupported", say: (_: None) => "invalid input type: no input set" },
   bad_signal: { kind: "unsupported", say: (f: { signal: string }) => `invalid signal: ${f.signal}` },
   signal_failed: { kind: "broken", say: (f: { problem: string }) => `error sending signal: ${f.problem}` },

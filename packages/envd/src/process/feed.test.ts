@@ -48,3 +48,76 @@ test("next is quiet after its time and stops at an abort", async () => {
   leave.abort(new Error("left"));
   expect(waiting).rejects.toThrow("left");
 });
+
+test("a reader that others wait for is cut off after a while, and they get everything", async () => {
+  const feed = new Feed({ othersMs: 60, aloneMs: 60_000 });
+  const fast = feed.subscribe();
+  const stuck = feed.subscribe();
+  let gotBytes = 0;
+  const reading = (async () => {
+    for (;;) {
+      const item = await fast.next({ quietMs: 5000, signal: never });
+      if (item === "quiet" || "end" in item) return;
+      gotBytes += item.bytes.byteLength;
+    }
+  })();
+  const startedMs = performance.now();
+  for (let n = 0; n < 20; n += 1) await feed.publish(output(SUBSCRIBER_BUFFER_BYTES / 4));
+  expect(performance.now() - startedMs).toBeWithin(50, 1000);
+  feed.finish(END);
+  await reading;
+  expect(gotBytes).toBe(5 * SUBSCRIBER_BUFFER_BYTES);
+  expect(stuck.next({ quietMs: 10, signal: never })).rejects.toThrow("not read for too long");
+});
+
+test("a reader that trickles holds the others back no longer than one that takes nothing", async () => {
+  const feed = new Feed({ othersMs: 60, aloneMs: 60_000 });
+  const [fast, slow] = [feed.subscribe(), feed.subscribe()];
+  const stop = new AbortController();
+  const drain = async (reader: typeof fast, everyMs: number): Promise<void> => {
+    while (!stop.signal.aborted) {
+      await reader.next({ quietMs: 5000, signal: stop.signal });
+      if (everyMs > 0) await Bun.sleep(everyMs);
+    }
+  };
+  const slowly = drain(slow, 20).catch((thrown: unknown) => String(thrown));
+  const quickly = drain(fast, 0).catch(() => undefined);
+  const startedMs = performance.now();
+  for (let n = 0; n < 100; n += 1) await feed.publish(output(SUBSCRIBER_BUFFER_BYTES / 8));
+  expect(performance.now() - startedMs).toBeLessThan(1500);
+  expect(await slowly).toContain("not read for too long");
+  stop.abort();
+  await quickly;
+});
+
+test("readers that are equally slow hold nobody back", async () => {
+  const feed = new Feed({ othersMs: 20, aloneMs: 60_000 });
+  const readers = [feed.subscribe(), feed.subscribe()];
+  const drains = readers.map(async (reader) => {
+    let count = 0;
+    for (;;) {
+      const item = await reader.next({ quietMs: 5000, signal: never });
+      if (item === "quiet" || "end" in item) return count;
+      count += 1;
+      await Bun.sleep(4);
+    }
+  });
+  for (let n = 0; n < 60; n += 1) await feed.publish(output(SUBSCRIBER_BUFFER_BYTES / 8));
+  feed.finish(END);
+  expect(await Promise.all(drains)).toEqual([60, 60]);
+});
+
+test("a lone reader is waited for while it takes something, and given up once it takes nothing", async () => {
+  const feed = new Feed({ othersMs: 10, aloneMs: 80 });
+  const reader = feed.subscribe();
+  let last = feed.publish(output(SUBSCRIBER_BUFFER_BYTES));
+  for (let n = 0; n < 5; n += 1) {
+    last = feed.publish(output(SUBSCRIBER_BUFFER_BYTES));
+    await Bun.sleep(30);
+    await reader.next({ quietMs: 1, signal: never });
+  }
+  expect(await isSettled(last)).toBe(false);
+  await Bun.sleep(120);
+  expect(await isSettled(last)).toBe(true);
+  expect(reader.next({ quietMs: 1, signal: never })).rejects.toThrow("not read for too long");
+});
