@@ -1,5 +1,5 @@
 /** Environment to the api's configuration. Read once, in main. */
-import { type Env, readEnv, type Secret } from "@sandlot/config";
+import { type ConfigEntry, type Env, readEnv, type Secret } from "@sandlot/config";
 
 export type ApiConfig = {
   readonly listenHost: string;
@@ -20,17 +20,21 @@ export type ApiConfig = {
 };
 
 /** @throws ConfigError naming every problem */
-export function loadApiConfig(env: Env): ApiConfig {
-  return readEnv(env, (read) => ({
-    listenHost: read.text("LISTEN_HOST", "127.0.0.1"),
-    port: read.port("API_PORT", 3000),
-    internalPort: read.port("API_INTERNAL_GRPC_PORT", 5010),
-    postgresUrl: read.secret("POSTGRES_CONNECTION_STRING"),
-    redisUrl: read.secret("REDIS_URL"),
-    tokenSeed: read.secret("SANDBOX_ACCESS_TOKEN_HASH_SEED"),
-    adminToken: read.secret("ADMIN_TOKEN"),
-    domain: read.text("DOMAIN_NAME", "sandlot.test"),
-    nodeAddresses: read.list("LOCAL_ORCHESTRATOR_ADDRESS", ["127.0.0.1:5008"]),
-    logLevel: read.oneOf("LOG_LEVEL", ["error", "warn", "info", "debug", "silent"], "info"),
-  }));
+export function loadApiConfig(env: Env, seen: ConfigEntry[] = []): ApiConfig {
+  return readEnv(
+    env,
+    (read) => ({
+      listenHost: read.text("LISTEN_HOST", "127.0.0.1"),
+      port: read.port("API_PORT", 3000),
+      internalPort: read.port("API_INTERNAL_GRPC_PORT", 5010),
+      postgresUrl: read.secret("POSTGRES_CONNECTION_STRING"),
+      redisUrl: read.secret("REDIS_URL"),
+      tokenSeed: read.secret("SANDBOX_ACCESS_TOKEN_HASH_SEED"),
+      adminToken: read.secret("ADMIN_TOKEN"),
+      domain: read.text("DOMAIN_NAME", "sandlot.test"),
+      nodeAddresses: read.list("LOCAL_ORCHESTRATOR_ADDRESS", ["127.0.0.1:5008"]),
+      logLevel: read.oneOf("LOG_LEVEL", ["error", "warn", "info", "debug", "silent"], "info"),
+    }),
+    seen,
+  );
 }

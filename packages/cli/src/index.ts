@@ -1,2 +1,3 @@
 /** The command-line program. */
-export { runCli } from "./main";
+export type { CommandSpec, FlagSpec } from "./command";
+export { COMMANDS, runCli } from "./main";

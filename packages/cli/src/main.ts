@@ -1,5 +1,5 @@
 /** The whole command-line program: signals, commands, exit code. */
-import { Interrupted } from "./command";
+import { type CommandSpec, Interrupted } from "./command";
 import { downCommand } from "./commands/down";
 import { envCommand } from "./commands/env";
 import { logsCommand } from "./commands/logs";
@@ -10,7 +10,8 @@ import { testCommand } from "./commands/test";
 import { upCommand } from "./commands/up";
 import { runProgram } from "./program";
 
-const COMMANDS = [
+/** In the order in which help lists them. */
+export const COMMANDS: readonly CommandSpec[] = [
   upCommand,
   downCommand,
   restartCommand,

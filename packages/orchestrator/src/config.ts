@@ -1,5 +1,5 @@
 import { hostname } from "node:os";
-import { ConfigError, type Env, readEnv } from "@sandlot/config";
+import { type ConfigEntry, ConfigError, type Env, readEnv } from "@sandlot/config";
 import type { LogLevel } from "@sandlot/telemetry";
 
 /** What a machine is made for: a build at a size. Warm machines are kept per shape. */
@@ -48,34 +48,38 @@ export type GuestProxy = {
 };
 
 /** @throws ConfigError naming every problem at once */
-export function loadOrchestratorConfig(env: Env): OrchestratorConfig {
-  const { warmBuilds, ...config } = readEnv(env, (read) => ({
-    listenHost: read.text("LISTEN_HOST", "127.0.0.1"),
-    grpcPort: read.port("GRPC_PORT", 5008),
-    proxyPort: read.port("PROXY_PORT", 5007),
-    nodeId: read.text("NODE_ID", hostname()),
-    nodeIp: read.text("NODE_IP", "127.0.0.1"),
-    basePath: read.text("ORCHESTRATOR_BASE_PATH", "/var/lib/sandlot/node"),
-    artifactsPath: read.text("LOCAL_TEMPLATE_STORAGE_BASE_PATH", "/var/lib/sandlot/artifacts"),
-    guestLayerDir: read.text("GUEST_LAYER_DIR"),
-    launcherPath: read.text("LAUNCHER_PATH"),
-    installationTag: read.text("INSTALLATION_TAG"),
-    slotCidr: read.text("SLOT_CIDR", "10.12.0.0/16"),
-    slotPoolSize: read.whole("SLOT_POOL_SIZE", { fallback: 16, max: 1024 }),
-    upperPoolSize: read.whole("UPPER_POOL_SIZE", { fallback: 8, max: 1024 }),
-    warmPoolSize: read.whole("WARM_POOL_SIZE", { fallback: 4, max: 512 }),
-    warmBuilds: read.list("WARM_BUILDS", []),
-    maxSandboxes: read.whole("MAX_SANDBOXES", { fallback: 200, min: 1 }),
-    dnsUpstreams: read.list("DNS_UPSTREAMS", []),
-    guestCaFile: read.optionalText("GUEST_CA_FILE"),
-    guestProxy: {
-      http: read.optionalText("GUEST_HTTP_PROXY"),
-      https: read.optionalText("GUEST_HTTPS_PROXY"),
-      none: read.optionalText("GUEST_NO_PROXY"),
-    },
-    lxcfsDir: read.optionalText("LXCFS_DIR"),
-    logLevel: read.oneOf("LOG_LEVEL", ["debug", "info", "warn", "error", "silent"], "info"),
-  }));
+export function loadOrchestratorConfig(env: Env, seen: ConfigEntry[] = []): OrchestratorConfig {
+  const { warmBuilds, ...config } = readEnv(
+    env,
+    (read) => ({
+      listenHost: read.text("LISTEN_HOST", "127.0.0.1"),
+      grpcPort: read.port("GRPC_PORT", 5008),
+      proxyPort: read.port("PROXY_PORT", 5007),
+      nodeId: read.text("NODE_ID", hostname()),
+      nodeIp: read.text("NODE_IP", "127.0.0.1"),
+      basePath: read.text("ORCHESTRATOR_BASE_PATH", "/var/lib/sandlot/node"),
+      artifactsPath: read.text("LOCAL_TEMPLATE_STORAGE_BASE_PATH", "/var/lib/sandlot/artifacts"),
+      guestLayerDir: read.text("GUEST_LAYER_DIR"),
+      launcherPath: read.text("LAUNCHER_PATH"),
+      installationTag: read.text("INSTALLATION_TAG"),
+      slotCidr: read.text("SLOT_CIDR", "10.12.0.0/16"),
+      slotPoolSize: read.whole("SLOT_POOL_SIZE", { fallback: 16, max: 1024 }),
+      upperPoolSize: read.whole("UPPER_POOL_SIZE", { fallback: 8, max: 1024 }),
+      warmPoolSize: read.whole("WARM_POOL_SIZE", { fallback: 4, max: 512 }),
+      warmBuilds: read.list("WARM_BUILDS", []),
+      maxSandboxes: read.whole("MAX_SANDBOXES", { fallback: 200, min: 1 }),
+      dnsUpstreams: read.list("DNS_UPSTREAMS", []),
+      guestCaFile: read.optionalText("GUEST_CA_FILE"),
+      guestProxy: {
+        http: read.optionalText("GUEST_HTTP_PROXY"),
+        https: read.optionalText("GUEST_HTTPS_PROXY"),
+        none: read.optionalText("GUEST_NO_PROXY"),
+      },
+      lxcfsDir: read.optionalText("LXCFS_DIR"),
+      logLevel: read.oneOf("LOG_LEVEL", ["debug", "info", "warn", "error", "silent"], "info"),
+    }),
+    seen,
+  );
   const problems: string[] = [];
   if (!/^[a-z0-9]{4}$/.test(config.installationTag))
     problems.push(`INSTALLATION_TAG must be four characters of a-z and 0-9, got ${config.installationTag}`);

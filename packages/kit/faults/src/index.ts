@@ -63,10 +63,16 @@ export function defineFaults<const T extends FaultTable>(area: string, table: T)
   return makers as FaultMakers<T>;
 }
 
-/** All declared rows, for the generated reference page. */
-export function declaredFaults(): { code: string; kind: FaultKind }[] {
+export type DeclaredFault = {
+  readonly code: string;
+  readonly kind: FaultKind;
+  readonly say: (facts: FaultFacts) => string;
+};
+
+/** All rows declared by what has been imported, for the generated reference page. */
+export function declaredFaults(): DeclaredFault[] {
   return [...tables].flatMap(([area, table]) =>
-    Object.entries(table).map(([row, { kind }]) => ({ code: `${area}_${row}`, kind })),
+    Object.entries(table).map(([row, { kind, say }]) => ({ code: `${area}_${row}`, kind, say })),
   );
 }
 
