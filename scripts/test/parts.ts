@@ -60,7 +60,13 @@ async function prepare(run: Run, startMs: number): Promise<string | undefined> {
 
 async function runChecks(run: Run): Promise<void> {
   const bin = (name: string): string => join(CHECKOUT, "node_modules/.bin", name);
-  await check(run, "format and lint", [bin("biome"), "ci", "--diagnostic-level=error", "--max-diagnostics=50"]);
+  await check(run, "format and lint", [
+    bin("biome"),
+    "ci",
+    "--diagnostic-level=error",
+    "--max-diagnostics=50",
+    "--colors=off",
+  ]);
   await check(run, "types", [bin("tsc"), "--noEmit", "-p", "."]);
   await check(run, "generated code is current", [process.execPath, "scripts/check-generated.ts"]);
 }

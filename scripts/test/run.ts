@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CHECKOUT } from "@sandlot/stack";
-import { type Counts, countJunit, countTap, type Tally } from "./tally";
+import { type Counts, countJunit, countSpec, type Tally } from "./tally";
 
 export type Run = {
   readonly tally: Tally;
@@ -15,7 +15,7 @@ export type Run = {
 async function runCounted(
   run: Run,
   of: { name: string; argv: readonly string[]; limitSeconds: number; env?: Readonly<Record<string, string>> },
-  count: (exitCode: number) => Counts | undefined,
+  count: (exitCode: number, output: string) => Counts | undefined,
 ): Promise<void> {
   if (run.signal.aborted) return;
   console.log(`\n== ${of.name}`);
@@ -23,18 +23,30 @@ async function runCounted(
   const child = Bun.spawn([...of.argv], {
     cwd: CHECKOUT,
     env: { ...run.env, ...of.env },
-    stdio: ["ignore", "inherit", "inherit"],
+    stdio: ["ignore", "pipe", "inherit"],
     signal: AbortSignal.any([run.signal, AbortSignal.timeout(of.limitSeconds * 1000)]),
     killSignal: "SIGTERM",
   });
+  const output = await passOn(child.stdout);
   const exitCode = await child.exited;
-  const counted = count(exitCode);
+  const counted = count(exitCode, output);
   const isConsistent = counted !== undefined && (exitCode === 0) === (counted.failed === 0);
   if (!isConsistent) console.log(`${of.name} ended with exit code ${exitCode} (limit ${of.limitSeconds} s)`);
   const counts = isConsistent
     ? counted
     : { passed: counted?.passed ?? 0, failed: (counted?.failed ?? 0) + 1, skipped: counted?.skipped ?? 0 };
   run.tally.add(of.name, counts, (performance.now() - startMs) / 1000);
+}
+
+/** Shows what is written as it comes. @returns the last 64 KiB of it */
+async function passOn(stream: ReadableStream<Uint8Array>): Promise<string> {
+  const decoder = new TextDecoder();
+  let last = "";
+  for await (const chunk of stream) {
+    process.stdout.write(chunk);
+    last = (last + decoder.decode(chunk, { stream: true })).slice(-65_536);
+  }
+  return last;
 }
 
 /** A command that is right when it exits with 0. */
@@ -62,14 +74,8 @@ export async function nodeTest(
   run: Run,
   of: { name: string; files: readonly string[]; limitSeconds: number; env?: Readonly<Record<string, string>> },
 ): Promise<void> {
-  const dir = mkdtempSync(join(tmpdir(), "sandlot-tap-"));
-  const outfile = join(dir, "tap");
-  const reporters = ["--test-reporter=spec", "--test-reporter-destination=stdout", "--test-reporter=tap"];
   // One test that hangs, or a connection left open by one, must not take the others' results along.
   const bounds = ["--test-timeout=120000", "--test-force-exit"];
-  const argv = ["node", "--test", ...bounds, ...reporters, `--test-reporter-destination=${outfile}`, ...of.files];
-  await runCounted(run, { ...of, argv }, () =>
-    existsSync(outfile) ? countTap(readFileSync(outfile, "utf8")) : undefined,
-  );
-  rmSync(dir, { recursive: true, force: true });
+  const argv = ["node", "--test", ...bounds, "--test-reporter=spec", ...of.files];
+  await runCounted(run, { ...of, argv }, (_, output) => countSpec(output));
 }

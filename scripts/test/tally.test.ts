@@ -1,17 +1,18 @@
 import { expect, test } from "bun:test";
-import { countJunit, countTap, Tally } from "./tally";
+import { countJunit, countSpec, Tally } from "./tally";
 
 test("counts what bun test and node --test wrote", () => {
   const xml =
     '<?xml version="1.0"?>\n<testsuites name="bun test" tests="7" assertions="9" failures="1" skipped="2" time="0.1">';
   expect(countJunit(xml)).toEqual({ passed: 4, failed: 1, skipped: 2 });
   const tap = "ok 1 - x\n1..1\n# tests 6\n# suites 0\n# pass 3\n# fail 1\n# cancelled 1\n# skipped 1\n# todo 0\n";
-  expect(countTap(tap)).toEqual({ passed: 3, failed: 2, skipped: 1 });
+  expect(countSpec(tap)).toEqual({ passed: 3, failed: 2, skipped: 1 });
+  expect(countSpec(tap.replaceAll("# ", "\u2139 "))).toEqual({ passed: 3, failed: 2, skipped: 1 });
 });
 
 test("output without totals counts as nothing known", () => {
   expect(countJunit("")).toBeUndefined();
-  expect(countTap("TAP version 13\n")).toBeUndefined();
+  expect(countSpec("TAP version 13\n")).toBeUndefined();
 });
 
 test("closes with the plain line", () => {

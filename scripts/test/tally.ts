@@ -44,10 +44,10 @@ export function countJunit(xml: string): Counts | undefined {
   return { passed: read("tests") - failed - skipped, failed, skipped };
 }
 
-/** Of the summary that `node --test` writes in TAP. Undefined when it has none. */
-export function countTap(tap: string): Counts | undefined {
+/** Of the summary that `node --test` ends with, in its own or TAP's marks. Undefined when it has none. */
+export function countSpec(output: string): Counts | undefined {
   const read = (name: string): number | undefined => {
-    const found = new RegExp(`^# ${name} (\\d+)$`, "m").exec(tap)?.[1];
+    const found = [...output.matchAll(new RegExp(`^(?:#|\u2139) ${name} (\\d+)$`, "gm"))].at(-1)?.[1];
     return found === undefined ? undefined : Number(found);
   };
   const passed = read("pass");
