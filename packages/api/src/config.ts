@@ -2,7 +2,10 @@
 import { type ConfigEntry, type Env, readEnv, type Secret } from "@sandlot/config";
 
 export type ApiConfig = {
+  /** Of REST alone. */
   readonly listenHost: string;
+  /** Of the gRPC for other services; opened wider only where those run on other machines, on a private network. */
+  readonly internalListenHost: string;
   /** REST. 0 takes a free one. */
   readonly port: number;
   /** gRPC for other services of the installation; never for users. */
@@ -25,6 +28,7 @@ export function loadApiConfig(env: Env, seen: ConfigEntry[] = []): ApiConfig {
     env,
     (read) => ({
       listenHost: read.text("LISTEN_HOST", "127.0.0.1"),
+      internalListenHost: read.text("INTERNAL_LISTEN_HOST", "127.0.0.1"),
       port: read.port("API_PORT", 3000),
       internalPort: read.port("API_INTERNAL_GRPC_PORT", 5010),
       postgresUrl: read.secret("POSTGRES_CONNECTION_STRING"),

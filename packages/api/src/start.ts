@@ -56,7 +56,9 @@ export async function startApi(config: ApiConfig, given: { logger?: Logger } = {
     tokenSeed: config.tokenSeed.reveal(),
   };
   held.use(startNodeSync(parts));
-  const internal = held.use(await startInternalServer({ host: config.listenHost, port: config.internalPort, parts }));
+  const internal = held.use(
+    await startInternalServer({ host: config.internalListenHost, port: config.internalPort, parts }),
+  );
   const teams = startTeamLookup({ db, clock, logger: logger.room("auth") });
   const authenticate = startAuthenticator({ teams, adminToken: config.adminToken });
   let isDraining = false;

@@ -31,7 +31,7 @@ export type Installation = AsyncDisposable & {
   restart(): Promise<void>;
 };
 
-export async function startInstallation(): Promise<Installation> {
+export async function startInstallation(of: { listenHost?: string } = {}): Promise<Installation> {
   await using held = new AsyncDisposableStack();
   const [postgres, redis, node] = await Promise.all([startPrivatePostgres(), startPrivateRedis(), startFakeNode()]);
   for (const part of [postgres, redis, node]) held.use(part);
@@ -47,7 +47,8 @@ export async function startInstallation(): Promise<Installation> {
   const start = (): Promise<Api> =>
     startApi(
       {
-        listenHost: "127.0.0.1",
+        listenHost: of.listenHost ?? "127.0.0.1",
+        internalListenHost: "127.0.0.1",
         port: 0,
         internalPort: 0,
         postgresUrl: new Secret(connectionString),

@@ -1,7 +1,9 @@
-import { type ConfigEntry, type Env, readEnv } from "@sandlot/config";
+import { type ConfigEntry, type Env, type Reader, readEnv } from "@sandlot/config";
 
 export type ClientProxyConfig = {
   readonly listenHost: string;
+  /** Of /health; by default that of the proxy, since a balancer asks there. */
+  readonly healthListenHost: string;
   readonly proxyPort: number;
   readonly healthPort: number;
   readonly redisUrl: string;
@@ -21,7 +23,7 @@ export function loadClientProxyConfig(env: Env, seen: ConfigEntry[] = []): Clien
   return readEnv(
     env,
     (read) => ({
-      listenHost: read.text("LISTEN_HOST", "127.0.0.1"),
+      ...listenHosts(read),
       proxyPort: read.port("PROXY_PORT", 3002),
       healthPort: read.port("HEALTH_PORT", 3001),
       redisUrl: read.text("REDIS_URL"),
@@ -33,4 +35,9 @@ export function loadClientProxyConfig(env: Env, seen: ConfigEntry[] = []): Clien
     }),
     seen,
   );
+}
+
+function listenHosts(read: Reader): Pick<ClientProxyConfig, "listenHost" | "healthListenHost"> {
+  const listenHost = read.text("LISTEN_HOST", "127.0.0.1");
+  return { listenHost, healthListenHost: read.text("HEALTH_LISTEN_HOST", listenHost) };
 }

@@ -24,7 +24,7 @@ export async function startClientProxy(config: ClientProxyConfig, parts: { logge
   );
   let isDraining = false;
   const health = held.use(
-    startHealth({ listenHost: config.listenHost, listenPort: config.healthPort, isDraining: () => isDraining }),
+    startHealth({ listenHost: config.healthListenHost, listenPort: config.healthPort, isDraining: () => isDraining }),
   );
   logger.info("client-proxy takes requests", { proxyPort: proxy.port, healthPort: health.port });
   const service = held.move();

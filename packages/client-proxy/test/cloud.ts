@@ -74,6 +74,7 @@ export async function startCloud(): Promise<Cloud> {
   const proxy = await startClientProxy(
     {
       listenHost: "127.0.0.1",
+      healthListenHost: "127.0.0.1",
       proxyPort: 0,
       healthPort: 0,
       redisUrl,

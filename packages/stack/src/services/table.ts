@@ -94,6 +94,7 @@ function apiSpec(of: ServiceInputs): ServiceSpec {
     env: {
       ...inherited(),
       LISTEN_HOST: settings.host,
+      INTERNAL_LISTEN_HOST: "127.0.0.1",
       API_PORT: String(api),
       API_INTERNAL_GRPC_PORT: String(apiGrpc),
       POSTGRES_CONNECTION_STRING: postgresUrl(of),
@@ -113,10 +114,11 @@ function clientProxySpec(of: ServiceInputs): ServiceSpec {
     name: "client-proxy",
     argv: [join(DIST, "client-proxy")],
     port: proxy,
-    health: { protocol: "http", host: reachableHost(settings.host), port: proxyHealth },
+    health: { protocol: "http", host: "127.0.0.1", port: proxyHealth },
     env: {
       ...inherited(),
       LISTEN_HOST: settings.host,
+      HEALTH_LISTEN_HOST: "127.0.0.1",
       PROXY_PORT: String(proxy),
       HEALTH_PORT: String(proxyHealth),
       REDIS_URL: redisUrl(of),

@@ -1,0 +1,31 @@
+import { expect, test } from "bun:test";
+import { resolveSettings } from "../settings";
+import { type ServiceInputs, serviceSpecs } from "./table";
+
+function specsAt(host: string) {
+  const inputs: ServiceInputs = {
+    settings: resolveSettings({ dataDir: "/nowhere/sandlot", host }, () => "10.12.0.0/16"),
+    secrets: { apiKey: "k", adminToken: "a", tokenSeed: "s", postgresPassword: "p", redisPassword: "r" },
+    baseBuildId: "b",
+    guestProxies: { http: "", https: "", none: "" },
+    hasGuestCa: false,
+    hasLxcfs: false,
+  };
+  return serviceSpecs(inputs);
+}
+
+test("a host for everyone opens the API and the proxy, and nothing else", () => {
+  const hosts = specsAt("0.0.0.0").map(({ name, env }) => [
+    name,
+    Object.fromEntries(Object.entries(env).filter(([key]) => key.endsWith("LISTEN_HOST"))),
+  ]);
+  expect(Object.fromEntries(hosts)).toEqual({
+    orchestrator: { LISTEN_HOST: "127.0.0.1" },
+    api: { LISTEN_HOST: "0.0.0.0", INTERNAL_LISTEN_HOST: "127.0.0.1" },
+    "client-proxy": { LISTEN_HOST: "0.0.0.0", HEALTH_LISTEN_HOST: "127.0.0.1" },
+  });
+});
+
+test("health is asked where it listens", () => {
+  for (const { health } of specsAt("0.0.0.0")) expect(health.host).toBe("127.0.0.1");
+});
