@@ -59,4 +59,24 @@ export const limits = {
   adoptionsAtOnce: 8,
   /** A warm machine must answer within this time to be taken over after a restart. */
   adoptWarmMs: 3_000,
+  /** How often a sandbox is measured and its daemon's output read. Clients expect a row every 5 s. */
+  sampleMs: 4_900,
+  /** From first seeing a sandbox to its first sample; CPU is measured over this time. */
+  firstSampleMs: 900,
+  /** How often it is seen who is due. */
+  observeTickMs: 1_000,
+  samplesAtOnce: 4,
+  /** Samples and lines kept for who asks: about half a minute of 200 sandboxes, or a burst of lines. */
+  observedKept: 8_000,
+  /** About so much per answer; the rest by the next. */
+  observeAnswerBytes: 512 * 1024,
+  /** Of one sandbox's output per look; what lies further behind is skipped, and a line says so. */
+  guestOutputBytes: 64 * 1024,
+  /** Lines of one sandbox: so many at once, so many more per look. */
+  guestLinesBurst: 500,
+  guestLinesPerLook: 50,
+  guestLineChars: 4_096,
+  guestLineFields: 16,
+  /** How old a line may say it is; older or from the future, it gets the time of reading. */
+  guestClockSlackMs: 10 * 60_000,
 } as const;

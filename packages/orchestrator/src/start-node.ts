@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ServiceInfoStatus } from "@sandlot/contracts/info";
+import { systemClock } from "@sandlot/lifetime";
 import type { SlotPool } from "@sandlot/network";
 import type { Runtime } from "@sandlot/runtime-contract";
 import type { Logger } from "@sandlot/telemetry";
@@ -12,6 +13,8 @@ import { type GuestParts, startGuest } from "./guests/guest";
 import { availableMemoryBytes, HostMeter, readMachineInfo } from "./info/host-metrics";
 import { Journal } from "./journal/journal";
 import { limits } from "./limits";
+import { startObserver } from "./observing/observer";
+import { Recorder } from "./observing/recorder";
 import type { NodeParts } from "./routes/node-parts";
 import { Sandboxes } from "./sandboxes/sandboxes";
 import { StartQueue } from "./sandboxes/start-queue";
@@ -67,10 +70,14 @@ export async function startNode(config: OrchestratorConfig, needs: NodeNeeds): P
   for (const { guest, sandbox } of adopted.live) sandboxes.adopt(guest, sandbox);
   for (const guest of adopted.warm) warm.adopt(guest);
   warm.start();
+  const recorder = new Recorder();
+  const onError = (thrown: unknown): void => needs.logger.debug("a sandbox could not be measured", { thrown });
+  held.use(startObserver({ list: () => sandboxes.list(), recorder, clock: systemClock, onError }));
 
   const parts: NodeParts = {
     config,
     sandboxes,
+    recorder,
     meter: new HostMeter(config.basePath),
     machineInfo: await readMachineInfo(),
     runtimeName: needs.runtime.name,

@@ -134,6 +134,11 @@ export class FakeMachine implements Machine {
       pids: 1,
     };
   }
+  output = "";
+  async readOutput(of: { fromByte: number; maxBytes: number }) {
+    const all = new TextEncoder().encode(this.output);
+    return { bytes: all.subarray(of.fromByte, of.fromByte + of.maxBytes), sizeBytes: all.length };
+  }
   async end(): Promise<void> {
     await this.die({ exitCode: 137, outOfMemory: false });
   }

@@ -1,12 +1,14 @@
 import type { ServiceInfoStatus } from "@sandlot/contracts/info";
 import type { OrchestratorConfig } from "../config";
 import type { HostMeter, MachineInfo } from "../info/host-metrics";
+import type { Recorder } from "../observing/recorder";
 import type { Sandboxes } from "../sandboxes/sandboxes";
 
 /** What the routes work with. */
 export type NodeParts = {
   readonly config: OrchestratorConfig;
   readonly sandboxes: Sandboxes;
+  readonly recorder: Recorder;
   readonly meter: HostMeter;
   readonly machineInfo: MachineInfo;
   readonly runtimeName: string;

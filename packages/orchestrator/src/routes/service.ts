@@ -9,6 +9,7 @@ import { deleteSandboxRoute } from "./delete-sandbox";
 import { Health, healthRoutes } from "./grpc-health";
 import { listSandboxesRoute } from "./list-sandboxes";
 import type { NodeParts } from "./node-parts";
+import { observeSandboxesRoute } from "./observe-sandboxes";
 import { overrideStatusRoute, serviceInfoRoute } from "./service-info";
 import { updateSandboxRoute } from "./update-sandbox";
 
@@ -30,6 +31,7 @@ export function nodeRoutes(parts: NodeParts, logger: Logger): (router: ConnectRo
       update: guarded(updateSandboxRoute(parts)),
       list: guarded(listSandboxesRoute(parts)),
       delete: guarded(deleteSandboxRoute(parts)),
+      observe: guarded(observeSandboxesRoute(parts)),
     });
     router.service(InfoService, {
       serviceInfo: guarded(serviceInfoRoute(parts)),

@@ -1,11 +1,12 @@
 import { type FSWatcher, watch } from "node:fs";
 import { join } from "node:path";
 import { type Clock, every, sleep } from "@sandlot/lifetime";
-import type { Machine, MachineEnd, MachineStats } from "@sandlot/runtime-contract";
+import type { Machine, MachineEnd, MachineOutput, MachineStats } from "@sandlot/runtime-contract";
 import { hadOutOfMemory, readStats, setFrozen } from "./cgroup-state";
 import type { MachineCgroups } from "./cgroups";
 import { isAlive, type MachineRecord, type ProcessRecord, readExitCode, readProcess } from "./journal";
 import { limits } from "./limits";
+import { readOutput } from "./output";
 
 const KILLED = 137;
 
@@ -53,6 +54,10 @@ export class ContainerMachine implements Machine {
   async stats(): Promise<MachineStats> {
     const { cgroups, init, record } = this.#parts;
     return readStats({ cgroups, initPid: init.pid, memoryMiB: record.limits.memoryMiB });
+  }
+
+  readOutput(of: { fromByte: number; maxBytes: number }): Promise<MachineOutput> {
+    return readOutput({ ...of, init: this.#parts.init });
   }
 
   async end(): Promise<void> {

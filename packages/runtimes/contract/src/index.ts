@@ -70,6 +70,9 @@ export type MachineStats = {
   readonly pids: number;
 };
 
+/** `sizeBytes` is all there is by now; smaller than before when somebody inside has cut it. */
+export type MachineOutput = { readonly bytes: Uint8Array; readonly sizeBytes: number };
+
 /** Why and how a machine ended. `exitCode` is PID 1's, or 128 + signal. */
 export type MachineEnd = { readonly exitCode: number; readonly outOfMemory: boolean };
 
@@ -81,6 +84,11 @@ export type Machine = {
   freeze(): Promise<void>;
   thaw(): Promise<void>;
   stats(): Promise<MachineStats>;
+  /**
+   * What PID 1 and the daemon wrote to their standard output, from a byte on. The machine's root can write there too, so
+   * the bytes are a stranger's. Empty when the machine has ended or has no such output.
+   */
+  readOutput(of: { fromByte: number; maxBytes: number }): Promise<MachineOutput>;
   /** Settles when the machine has ended, whoever ended it; never rejects. */
   readonly ended: Promise<MachineEnd>;
   /** Kills every process and gives back mounts, cgroups, disk and id range. Idempotent, resolves when nothing is left. */

@@ -353,6 +353,187 @@ export declare type SandboxListResponse = Message<"orchestrator.SandboxListRespo
 export declare const SandboxListResponseSchema: GenMessage<SandboxListResponse>;
 
 /**
+ * @generated from message orchestrator.SandboxObserveRequest
+ */
+export declare type SandboxObserveRequest = Message<"orchestrator.SandboxObserveRequest"> & {
+  /**
+   * Both from the answer before; empty for the first one. Of another run of the node, everything kept is answered.
+   *
+   * @generated from field: string run_id = 1;
+   */
+  runId: string;
+
+  /**
+   * @generated from field: uint64 after = 2;
+   */
+  after: bigint;
+};
+
+/**
+ * Describes the message orchestrator.SandboxObserveRequest.
+ * Use `create(SandboxObserveRequestSchema)` to create a new message.
+ */
+export declare const SandboxObserveRequestSchema: GenMessage<SandboxObserveRequest>;
+
+/**
+ * @generated from message orchestrator.SandboxSample
+ */
+export declare type SandboxSample = Message<"orchestrator.SandboxSample"> & {
+  /**
+   * @generated from field: string sandbox_id = 1;
+   */
+  sandboxId: string;
+
+  /**
+   * @generated from field: string team_id = 2;
+   */
+  teamId: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp at = 3;
+   */
+  at?: Timestamp | undefined;
+
+  /**
+   * @generated from field: int64 cpu_count = 4;
+   */
+  cpuCount: bigint;
+
+  /**
+   * Of all its CPUs together since the sample before, 0 to 100.
+   *
+   * @generated from field: double cpu_used_pct = 5;
+   */
+  cpuUsedPct: number;
+
+  /**
+   * @generated from field: int64 memory_used_bytes = 6;
+   */
+  memoryUsedBytes: bigint;
+
+  /**
+   * @generated from field: int64 memory_total_bytes = 7;
+   */
+  memoryTotalBytes: bigint;
+
+  /**
+   * @generated from field: int64 memory_cache_bytes = 8;
+   */
+  memoryCacheBytes: bigint;
+
+  /**
+   * @generated from field: int64 disk_used_bytes = 9;
+   */
+  diskUsedBytes: bigint;
+
+  /**
+   * @generated from field: int64 disk_total_bytes = 10;
+   */
+  diskTotalBytes: bigint;
+};
+
+/**
+ * Describes the message orchestrator.SandboxSample.
+ * Use `create(SandboxSampleSchema)` to create a new message.
+ */
+export declare const SandboxSampleSchema: GenMessage<SandboxSample>;
+
+/**
+ * A line of the daemon inside. Its root can write there too: text of a stranger, bounded by the node.
+ *
+ * @generated from message orchestrator.SandboxLogLine
+ */
+export declare type SandboxLogLine = Message<"orchestrator.SandboxLogLine"> & {
+  /**
+   * @generated from field: string sandbox_id = 1;
+   */
+  sandboxId: string;
+
+  /**
+   * @generated from field: string team_id = 2;
+   */
+  teamId: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp at = 3;
+   */
+  at?: Timestamp | undefined;
+
+  /**
+   * Unique within the node's run.
+   *
+   * @generated from field: uint64 sequence = 4;
+   */
+  sequence: bigint;
+
+  /**
+   * debug, info, warn or error
+   *
+   * @generated from field: string level = 5;
+   */
+  level: string;
+
+  /**
+   * @generated from field: string logger = 6;
+   */
+  logger: string;
+
+  /**
+   * @generated from field: string message = 7;
+   */
+  message: string;
+
+  /**
+   * @generated from field: map<string, string> fields = 8;
+   */
+  fields: { [key: string]: string };
+};
+
+/**
+ * Describes the message orchestrator.SandboxLogLine.
+ * Use `create(SandboxLogLineSchema)` to create a new message.
+ */
+export declare const SandboxLogLineSchema: GenMessage<SandboxLogLine>;
+
+/**
+ * @generated from message orchestrator.SandboxObserveResponse
+ */
+export declare type SandboxObserveResponse = Message<"orchestrator.SandboxObserveResponse"> & {
+  /**
+   * @generated from field: string run_id = 1;
+   */
+  runId: string;
+
+  /**
+   * What to ask for next; there is more at once when it is smaller than `newest`.
+   *
+   * @generated from field: uint64 next = 2;
+   */
+  next: bigint;
+
+  /**
+   * @generated from field: uint64 newest = 3;
+   */
+  newest: bigint;
+
+  /**
+   * @generated from field: repeated orchestrator.SandboxSample samples = 4;
+   */
+  samples: SandboxSample[];
+
+  /**
+   * @generated from field: repeated orchestrator.SandboxLogLine lines = 5;
+   */
+  lines: SandboxLogLine[];
+};
+
+/**
+ * Describes the message orchestrator.SandboxObserveResponse.
+ * Use `create(SandboxObserveResponseSchema)` to create a new message.
+ */
+export declare const SandboxObserveResponseSchema: GenMessage<SandboxObserveResponse>;
+
+/**
  * @generated from service orchestrator.SandboxService
  */
 export declare const SandboxService: GenService<{
@@ -394,6 +575,17 @@ export declare const SandboxService: GenService<{
     methodKind: "unary";
     input: typeof SandboxDeleteRequestSchema;
     output: typeof EmptySchema;
+  },
+  /**
+   * What was measured in sandboxes and what their daemons logged since the answer before. Asking changes nothing, so
+   * several may ask; the node keeps only the newest, so who asks seldom misses some.
+   *
+   * @generated from rpc orchestrator.SandboxService.Observe
+   */
+  observe: {
+    methodKind: "unary";
+    input: typeof SandboxObserveRequestSchema;
+    output: typeof SandboxObserveResponseSchema;
   },
 }>;
 

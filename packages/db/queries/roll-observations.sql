@@ -1,0 +1,2 @@
+/* @name rollObservations */
+SELECT roll_observations(:keepDays!) IS NULL AS done;

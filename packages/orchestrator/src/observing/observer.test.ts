@@ -1,0 +1,44 @@
+import { expect, it } from "bun:test";
+import { sleep, systemClock } from "@sandlot/lifetime";
+import type { LiveSandbox } from "../sandboxes/sandboxes";
+import { startObserver } from "./observer";
+import { Recorder } from "./recorder";
+
+/** A live sandbox of which only what the observer looks at exists. */
+function sandboxWith(machine: object): LiveSandbox {
+  const record = { sandboxId: "i1", startedAtMs: Date.now() + 1_000, config: { teamId: "t", vcpu: 2n } };
+  return { guest: { machineId: "m1", machine }, record } as unknown as LiveSandbox;
+}
+
+it("measures a new sandbox within seconds and reads its daemon's lines, also after they were cut", async () => {
+  let output = '{"level":"info","msg":"listening"}\n';
+  let cpuUsedMicros = 0;
+  const machine = {
+    stats: async () => {
+      cpuUsedMicros += 50_000;
+      const memory = { memoryUsedBytes: 10, memoryCacheBytes: 3, memoryLimitBytes: 100 };
+      return { cpuUsedMicros, ...memory, diskUsedBytes: 5, diskLimitBytes: 50, pids: 1 };
+    },
+    readOutput: async ({ fromByte, maxBytes }: { fromByte: number; maxBytes: number }) => {
+      const all = new TextEncoder().encode(output);
+      return { bytes: all.subarray(fromByte, fromByte + maxBytes), sizeBytes: all.length };
+    },
+  };
+  const recorder = new Recorder();
+  const thrown: unknown[] = [];
+  const pace = { tickMs: 10, firstMs: 200, sampleMs: 300 };
+  const onError = (why: unknown) => thrown.push(why);
+  const parts = { list: () => [sandboxWith(machine)], recorder, clock: systemClock, onError, pace };
+  await using _ = startObserver(parts);
+  await sleep(350);
+  const { samples, lines } = recorder.since({ runId: "", after: 0 });
+  expect(samples.length).toBe(1);
+  expect(samples[0]).toMatchObject({ sandboxId: "i1", teamId: "t", cpuCount: 2n, memoryTotalBytes: 100n });
+  // 50 ms of CPU in about 200 ms on two CPUs.
+  expect(samples[0]?.cpuUsedPct).toBeWithin(5, 15);
+  expect(lines.map(({ message }) => message)).toEqual(["listening"]);
+  output = "cut\n";
+  await sleep(900);
+  expect(recorder.since({ runId: "", after: 0 }).lines.map(({ message }) => message)).toContain("cut");
+  expect(thrown).toEqual([]);
+});
