@@ -21,6 +21,7 @@ export type NodeEvents = {
   warmReady(of: { shape: MachineShape; machineId: string; ready: number; times: StageTimes }): void;
   warmFailed(of: { shape: MachineShape; thrown: unknown }): void;
   warmDropped(of: { machineId: string; why: string }): void;
+  guestLayersRemoved(of: { removed: readonly string[] }): void;
   adoptionDone(of: { live: number; warm: number; ended: number; forgotten: number; tookMs: number }): void;
 };
 
@@ -39,6 +40,7 @@ export function startEvents(logger: Logger): NodeEvents {
     warmReady: ({ shape, ...of }) => warm.info("warm machine ready", { shape: shapeKey(shape), ...of }),
     warmFailed: ({ shape, thrown }) => warm.warn("warm machine did not start", { shape: shapeKey(shape), thrown }),
     warmDropped: (of) => warm.info("warm machine let go", of),
+    guestLayersRemoved: (of) => logger.info("guest layers that no machine uses are removed", of),
     adoptionDone: (of) => logger.info("machines of earlier runs sorted", of),
   };
 }

@@ -8,8 +8,10 @@ import type { Runtime } from "@sandlot/runtime-contract";
 import type { Logger } from "@sandlot/telemetry";
 import { adopt } from "./adoption/adopt";
 import type { OrchestratorConfig } from "./config";
-import { startEvents } from "./events";
+import { type NodeEvents, startEvents } from "./events";
 import { type GuestParts, startGuest } from "./guests/guest";
+import { trimGuestLayers } from "./guests/guest-layers";
+import { readMachineRecipe } from "./guests/machine-recipe";
 import { availableMemoryBytes, HostMeter, readMachineInfo } from "./info/host-metrics";
 import { Journal } from "./journal/journal";
 import { limits } from "./limits";
@@ -36,9 +38,11 @@ export async function startNode(config: OrchestratorConfig, needs: NodeNeeds): P
   const events = startEvents(needs.logger);
   const journal = held.use(new Journal(join(config.basePath, "journal.sqlite")));
   const { artifactsPath } = config;
-  const guestParts: GuestParts = { ...needs, journal, builds: { artifactsPath } };
+  const recipe = await readMachineRecipe(config);
+  const guestParts: GuestParts = { ...needs, journal, builds: { artifactsPath }, recipe };
   const caBundle = config.guestCaFile === undefined ? undefined : await readFile(config.guestCaFile, "utf8");
   const adopted = await adopt({ ...guestParts, events });
+  await dropOldGuestLayers({ artifactsPath, current: recipe.guestLayer, journal, events });
 
   const queue = new StartQueue({
     atOnce: limits.coldStartsAtOnce,
@@ -88,4 +92,16 @@ export async function startNode(config: OrchestratorConfig, needs: NodeNeeds): P
   await parts.meter.read(); // the first reading is what later ones are measured against
   const whole = held.move();
   return { parts, warm, [Symbol.asyncDispose]: () => whole.disposeAsync() };
+}
+
+/** Disk space only: what cannot be removed now is looked at again at the next start. */
+async function dropOldGuestLayers(of: {
+  artifactsPath: string;
+  current: string;
+  journal: Journal;
+  events: NodeEvents;
+}): Promise<void> {
+  const inUse = new Set(of.journal.readAll().map(({ machine }) => machine.recipe.guestLayer));
+  const removed = await trimGuestLayers({ ...of, inUse, nowMs: Date.now() }).catch(() => []);
+  if (removed.length > 0) of.events.guestLayersRemoved({ removed });
 }

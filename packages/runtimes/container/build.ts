@@ -1,5 +1,5 @@
 /** Compiles the host-side launcher and the guest's init into `dist/`. Static, so that they run whatever lies around them. */
-import { mkdir, readdir } from "node:fs/promises";
+import { mkdir, readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 
 const here = import.meta.dir;
@@ -7,8 +7,10 @@ const dist = join(here, "../../../dist");
 
 async function compile(of: { sources: readonly string[]; output: string }): Promise<void> {
   const flags = ["-static", "-O2", "-s", "-std=gnu17", "-Wall", "-Wextra", "-Werror", "-fstack-protector-strong"];
-  const child = Bun.spawn(["gcc", ...flags, "-o", of.output, ...of.sources], { stdout: "inherit", stderr: "inherit" });
+  const fresh = `${of.output}.new`; // renamed over the old one, which launchers of live machines are running
+  const child = Bun.spawn(["gcc", ...flags, "-o", fresh, ...of.sources], { stdout: "inherit", stderr: "inherit" });
   if ((await child.exited) !== 0) throw new Error(`cannot compile ${of.output}: are gcc and libc6-dev installed?`);
+  await rename(fresh, of.output);
 }
 
 async function sourcesIn(dir: string): Promise<string[]> {

@@ -1,5 +1,6 @@
 /** Brings everything of an installation up, step by step; adopts what already runs. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { ensureInstallation, migrate, openDatabase, registerTemplateBuild } from "@sandlot/db";
 import { isPortFree } from "@sandlot/host";
 import { ensureBase } from "./base/build";
@@ -7,10 +8,11 @@ import { BASE_SHAPE, ENVD_VERSION, installBase } from "./base/install";
 import { loadBaseRecipe } from "./base/recipe";
 import { ensureDist } from "./dist";
 import { stackFaults } from "./faults";
+import { installGuestLayer } from "./guest-layer";
 import { nameOf, requireFitHost, requireFitNetwork } from "./host/fitness";
 import { findHostCertificates, findHostProxies, type GuestProxies } from "./host/guest-trust";
 import { ensurePackages } from "./host/packages";
-import { type DataPaths, pathsOf } from "./paths";
+import { type DataPaths, DIST, pathsOf } from "./paths";
 import type { Progress } from "./progress";
 import { ensureSecrets, type Secrets } from "./secrets";
 import { ensureLxcfs } from "./services/lxcfs";
@@ -49,7 +51,9 @@ export async function bringUp(of: BringUp): Promise<void> {
   await prepareDatabase({ settings, secrets, buildId: base.buildId, progress });
   const hasGuestCa = placeGuestCa(settings, paths, progress);
   const guestProxies = guestProxiesOf(settings, of.env);
-  const specs = serviceSpecs({ settings, secrets, baseBuildId: base.buildId, guestProxies, hasGuestCa, hasLxcfs });
+  const guestLayer = installGuestLayer({ from: join(DIST, "guest-layer"), artifacts: paths.artifacts });
+  const baseBuildId = base.buildId;
+  const specs = serviceSpecs({ settings, secrets, baseBuildId, guestLayer, guestProxies, hasGuestCa, hasLxcfs });
   keepSpecs(paths, specs);
   await startServices(paths, specs, progress, signal);
 }

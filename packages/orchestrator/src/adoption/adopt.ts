@@ -24,7 +24,11 @@ export type Adopted = {
 export async function adopt(parts: AdoptParts): Promise<Adopted> {
   const sinceMs = Date.now();
   const machines = new Map((await parts.runtime.list()).map((machine) => [machine.machineId, machine]));
-  const plan = planAdoption(parts.journal.readAll(), new Set(machines.keys()));
+  const plan = planAdoption({
+    journal: parts.journal.readAll(),
+    living: new Set(machines.keys()),
+    fingerprint: parts.recipe.fingerprint,
+  });
   const gate = new Gate(limits.adoptionsAtOnce);
   const keep = new Set([
     ...plan.revive.map(({ machine }) => machine.machineId),

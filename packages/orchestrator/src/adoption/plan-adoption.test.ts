@@ -4,7 +4,11 @@ import { SandboxConfigSchema } from "@sandlot/contracts/orchestrator";
 import type { JournalEntry, MachineState } from "../journal/journal";
 import { planAdoption } from "./plan-adoption";
 
-function entry(machineId: string, state: MachineState, of: { slot: number; sandboxId?: string }): JournalEntry {
+function entry(
+  machineId: string,
+  state: MachineState,
+  of: { slot: number; sandboxId?: string; fingerprint?: string },
+): JournalEntry {
   return {
     machine: {
       machineId,
@@ -12,6 +16,7 @@ function entry(machineId: string, state: MachineState, of: { slot: number; sandb
       shape: { buildId: "b", cpuCount: 1, memoryMiB: 1, diskMiB: 1 },
       defaultUser: "user",
       defaultWorkdir: "/",
+      recipe: { guestLayer: "/guest/x", fingerprint: of.fingerprint ?? "now" },
       state,
       madeAtMs: 0,
     },
@@ -23,7 +28,7 @@ function entry(machineId: string, state: MachineState, of: { slot: number; sandb
 }
 
 function outcome(journal: JournalEntry[], living: string[]) {
-  const plan = planAdoption(journal, new Set(living));
+  const plan = planAdoption({ journal, living: new Set(living), fingerprint: "now" });
   return {
     revive: plan.revive.map(({ machine }) => machine.machineId),
     rewarm: plan.rewarm.map((machine) => machine.machineId),
@@ -49,6 +54,20 @@ describe(planAdoption, () => {
       rewarm: ["warm"],
       end: ["halfmade", "claimed", "ending", "stranger"],
       forget: ["livegone", "warmgone", "endinggone"],
+    });
+  });
+
+  it("keeps a sandbox on the machine it has, and no warm machine made otherwise than today", () => {
+    const journal = [
+      entry("live", "live", { slot: 1, sandboxId: "a", fingerprint: "yesterday" }),
+      entry("old", "warm", { slot: 2, fingerprint: "yesterday" }),
+      entry("new", "warm", { slot: 3 }),
+    ];
+    expect(outcome(journal, ["live", "old", "new"])).toEqual({
+      revive: ["live"],
+      rewarm: ["new"],
+      end: ["old"],
+      forget: [],
     });
   });
 

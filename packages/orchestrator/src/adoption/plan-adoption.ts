@@ -4,16 +4,22 @@ import type { JournalEntry, MachineRecord, SandboxRecord } from "../journal/jour
 export type AdoptionPlan = {
   /** Carried a sandbox and still live. */
   readonly revive: readonly { machine: MachineRecord; sandbox: SandboxRecord }[];
-  /** Were ready in the pool and still live. */
+  /** Were ready in the pool, still live, and are made as this run makes them. */
   readonly rewarm: readonly MachineRecord[];
-  /** Live, but half made, half ended or unknown to the journal: to be ended. */
+  /** Live, but half made, half ended, warm and out of date, or unknown to the journal: to be ended. */
   readonly end: readonly string[];
   /** Journaled and no longer there: rows to drop once the sweep has removed their remains. */
   readonly forget: readonly string[];
 };
 
 /** Pure: the journal and the machines that still live decide; the sweep takes care of everything not kept. */
-export function planAdoption(journal: readonly JournalEntry[], living: ReadonlySet<string>): AdoptionPlan {
+export function planAdoption(of: {
+  journal: readonly JournalEntry[];
+  living: ReadonlySet<string>;
+  /** Of this run: a sandbox keeps the machine it has, but nobody is given one of yesterday's making. */
+  fingerprint: string;
+}): AdoptionPlan {
+  const { journal, living } = of;
   const revive: { machine: MachineRecord; sandbox: SandboxRecord }[] = [];
   const rewarm: MachineRecord[] = [];
   const end: string[] = [];
@@ -28,7 +34,8 @@ export function planAdoption(journal: readonly JournalEntry[], living: ReadonlyS
     // Two machines in one slot cannot be; should the journal say so, the second is not to be trusted.
     const canStay = !slotsTaken.has(machine.slotIndex);
     if (state === "live" && sandbox !== undefined && canStay) revive.push({ machine, sandbox });
-    else if (state === "warm" && sandbox === undefined && canStay) rewarm.push(machine);
+    else if (state === "warm" && sandbox === undefined && canStay && machine.recipe.fingerprint === of.fingerprint)
+      rewarm.push(machine);
     else {
       end.push(machineId);
       continue;

@@ -6,6 +6,7 @@ import { nodeFaults } from "../faults";
 import type { Journal } from "../journal/journal";
 import { limits } from "../limits";
 import { waitForEnvd } from "./envd-door";
+import type { MachineRecipe } from "./machine-recipe";
 
 /** A machine in its slot with an envd that answers; whose it is, if anyone's, is not its business. */
 export type Guest = {
@@ -22,6 +23,8 @@ export type GuestParts = {
   readonly slots: SlotPool;
   readonly journal: Journal;
   readonly builds: BuildPlaces;
+  /** The runtime makes machines by it; here it is only written down. */
+  readonly recipe: MachineRecipe;
 };
 
 /** Durations of the steps of a start, in milliseconds. */
@@ -56,6 +59,7 @@ export async function startGuest(
     shape,
     defaultUser: build.defaultUser,
     defaultWorkdir: build.defaultWorkdir,
+    recipe: parts.recipe,
     state: "starting",
     madeAtMs: Date.now(),
   });

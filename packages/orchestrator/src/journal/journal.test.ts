@@ -1,11 +1,12 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, it } from "bun:test";
-import { statSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { SandboxConfigSchema, SandboxNetworkConfigSchema } from "@sandlot/contracts/orchestrator";
 import { tempNode } from "../../test/fakes";
 import { Journal, type MachineRecord } from "./journal";
+import { SCHEMA_STEPS } from "./schema";
 
 const machine = (machineId: string, slotIndex: number): MachineRecord => ({
   machineId,
@@ -13,6 +14,7 @@ const machine = (machineId: string, slotIndex: number): MachineRecord => ({
   shape: { buildId: "b", cpuCount: 2, memoryMiB: 512, diskMiB: 1024 },
   defaultUser: "user",
   defaultWorkdir: "/home/user",
+  recipe: { guestLayer: "/guest/abc", fingerprint: "f" },
   state: "starting",
   madeAtMs: 5,
 });
@@ -65,6 +67,22 @@ describe(Journal, () => {
     journal.forgetMachine("m2");
     journal.forgetMachine("m2");
     expect(journal.readAll()).toEqual([]);
+  });
+
+  it("reads a journal of before machines had recipes", () => {
+    using node = tempNode();
+    const path = join(node.config.basePath, "journal.sqlite");
+    mkdirSync(node.config.basePath);
+    const db = new Database(path);
+    db.run(SCHEMA_STEPS[0] ?? "");
+    db.run("INSERT INTO machines VALUES ('m1', 1, 'b', 2, 512, 1024, 'user', '/home/user', 'warm', 5)");
+    db.run("PRAGMA user_version = 1");
+    db.close();
+    using journal = new Journal(path);
+    const recipe = { guestLayer: "", fingerprint: "" };
+    expect(journal.readAll()).toEqual([
+      { machine: { ...machine("m1", 1), state: "warm", recipe }, sandbox: undefined },
+    ]);
   });
 
   it("refuses a journal of a newer release rather than misreading it", () => {

@@ -4,6 +4,7 @@ import { dirname } from "node:path";
 import { fromJsonString, toJsonString } from "@bufbuild/protobuf";
 import { type SandboxConfig, SandboxConfigSchema } from "@sandlot/contracts/orchestrator";
 import type { MachineShape } from "../config";
+import type { MachineRecipe } from "../guests/machine-recipe";
 import { SCHEMA_STEPS } from "./schema";
 
 /**
@@ -18,6 +19,7 @@ export type MachineRecord = {
   readonly shape: MachineShape;
   readonly defaultUser: string;
   readonly defaultWorkdir: string;
+  readonly recipe: MachineRecipe;
   readonly state: MachineState;
   readonly madeAtMs: number;
 };
@@ -58,8 +60,9 @@ export class Journal implements Disposable {
     this.#db
       .query(
         `INSERT INTO machines (machine_id, slot_index, build_id, cpu_count, memory_mib, disk_mib, default_user,
-           default_workdir, state, made_at_ms)
-         VALUES ($machineId, $slotIndex, $buildId, $cpuCount, $memoryMiB, $diskMiB, $user, $workdir, $state, $madeAtMs)`,
+           default_workdir, guest_layer, recipe, state, made_at_ms)
+         VALUES ($machineId, $slotIndex, $buildId, $cpuCount, $memoryMiB, $diskMiB, $user, $workdir, $guestLayer,
+           $recipe, $state, $madeAtMs)`,
       )
       .run({
         machineId: machine.machineId,
@@ -67,6 +70,8 @@ export class Journal implements Disposable {
         ...machine.shape,
         user: machine.defaultUser,
         workdir: machine.defaultWorkdir,
+        guestLayer: machine.recipe.guestLayer,
+        recipe: machine.recipe.fingerprint,
         state: machine.state,
         madeAtMs: machine.madeAtMs,
       });
@@ -146,6 +151,8 @@ type Row = {
   disk_mib: number;
   default_user: string;
   default_workdir: string;
+  guest_layer: string;
+  recipe: string;
   state: MachineState;
   made_at_ms: number;
   sandbox_id: string | null;
@@ -167,6 +174,7 @@ function entryOf(row: Row): JournalEntry {
       },
       defaultUser: row.default_user,
       defaultWorkdir: row.default_workdir,
+      recipe: { guestLayer: row.guest_layer, fingerprint: row.recipe },
       state: row.state,
       madeAtMs: row.made_at_ms,
     },

@@ -21,4 +21,9 @@ export const SCHEMA_STEPS: readonly string[] = [
     ends_at_ms    INTEGER NOT NULL
   ) STRICT;
   `,
+  // What a machine was made with; rows from before do not know, and no warm one of them is kept.
+  `
+  ALTER TABLE machines ADD COLUMN guest_layer TEXT NOT NULL DEFAULT '';
+  ALTER TABLE machines ADD COLUMN recipe TEXT NOT NULL DEFAULT '';
+  `,
 ];

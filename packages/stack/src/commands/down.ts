@@ -2,6 +2,7 @@
 import { existsSync, rmSync } from "node:fs";
 import { dropMark, endProcess, findResidue, inherited, readMark, removeResidue, tryRun } from "@sandlot/host";
 import { stackFaults } from "../faults";
+import { keepOneGuestLayer } from "../guest-layer";
 import { SWEEP_WITHIN_MS } from "../limits";
 import { holdLock } from "../lock";
 import { type DataPaths, pathsOf } from "../paths";
@@ -35,6 +36,8 @@ export async function down(of: { dataDir: string; progress: Progress; force?: Ab
   if (left.length > 0)
     throw stackFaults.residue_left({ left: left.map(({ kind, name }) => `${kind} ${name}`).join(", ") });
   dropMark(paths.supervisor);
+  const orchestrator = readSpecs(paths).find(({ name }) => name === "orchestrator");
+  keepOneGuestLayer({ artifacts: paths.artifacts, keep: orchestrator?.env.GUEST_LAYER_DIR });
   // Redis knows only what runs, and nothing does any more.
   rmSync(paths.redis, { recursive: true, force: true });
   return before.length > 0;

@@ -7,6 +7,7 @@ function specsAt(host: string) {
     settings: resolveSettings({ dataDir: "/nowhere/sandlot", host }, () => "10.12.0.0/16"),
     secrets: { apiKey: "k", adminToken: "a", tokenSeed: "s", postgresPassword: "p", redisPassword: "r" },
     baseBuildId: "b",
+    guestLayer: "/nowhere/sandlot/artifacts/guest/1",
     guestProxies: { http: "", https: "", none: "" },
     hasGuestCa: false,
     hasLxcfs: false,

@@ -23,6 +23,7 @@ export type ServiceInputs = {
   readonly settings: Settings;
   readonly secrets: Secrets;
   readonly baseBuildId: string;
+  readonly guestLayer: string;
   readonly guestProxies: GuestProxies;
   readonly hasGuestCa: boolean;
   readonly hasLxcfs: boolean;
@@ -67,7 +68,7 @@ export function orchestratorSpec(of: ServiceInputs): ServiceSpec {
       NODE_IP: "127.0.0.1",
       ORCHESTRATOR_BASE_PATH: paths.node,
       LOCAL_TEMPLATE_STORAGE_BASE_PATH: paths.artifacts,
-      GUEST_LAYER_DIR: join(DIST, "guest-layer"),
+      GUEST_LAYER_DIR: of.guestLayer,
       LAUNCHER_PATH: join(DIST, "launcher"),
       INSTALLATION_TAG: settings.tag,
       SLOT_CIDR: settings.slotCidr,

@@ -1,0 +1,35 @@
+import { afterAll, expect, test } from "bun:test";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { installGuestLayer, keepOneGuestLayer } from "./guest-layer";
+
+const root = mkdtempSync(join(tmpdir(), "sandlot-guest-layer-"));
+afterAll(() => rmSync(root, { recursive: true }));
+const from = join(root, "dist");
+const artifacts = join(root, "artifacts");
+const envd = "usr/lib/sandlot/envd";
+const isRoot = process.getuid?.() === 0;
+
+test.skipIf(!isRoot)("a layer in use does not change when the build does, and each content has one place", () => {
+  mkdirSync(join(from, "usr/lib/sandlot/lib"), { recursive: true });
+  writeFileSync(join(from, envd), "one");
+  chmodSync(join(from, envd), 0o755);
+  const first = installGuestLayer({ from, artifacts });
+  writeFileSync(join(from, envd), "two"); // in place: a hard link would have followed
+  const second = installGuestLayer({ from, artifacts });
+  expect(second).not.toBe(first);
+  expect(readFileSync(join(first, envd), "utf8")).toBe("one");
+  expect(readFileSync(join(second, envd), "utf8")).toBe("two");
+  expect(statSync(join(first, envd)).mode & 0o7777).toBe(0o755);
+  expect(readdirSync(join(first, "usr/lib/sandlot")).sort()).toEqual(["envd", "lib"]);
+  writeFileSync(join(from, envd), "one");
+  expect(installGuestLayer({ from, artifacts })).toBe(first);
+  chmodSync(join(from, envd), 0o700);
+  const third = installGuestLayer({ from, artifacts });
+  expect([first, second]).not.toContain(third);
+  expect(readdirSync(join(artifacts, "guest"))).toHaveLength(3);
+
+  keepOneGuestLayer({ artifacts, keep: first });
+  expect(readdirSync(join(artifacts, "guest")).map((name) => join(artifacts, "guest", name))).toEqual([first]);
+});
