@@ -1,6 +1,6 @@
 /** The whole node on this host: real machines, real network, its own process. Each test leaves the host as it was. */
 import { describe, expect, it } from "bun:test";
-import { readdirSync, readFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createRequest } from "./fakes";
 import { type RealNode, realNode, whyNot } from "./real-node";
@@ -88,6 +88,44 @@ describe.skipIf(reason !== undefined)("a node on this host", () => {
     await node.sandboxes.delete({ sandboxId: "ilive" });
     await node.sandboxes.delete({ sandboxId: "iwarm" });
   }, 180_000);
+
+  it("keeps a sandbox on the guest layer it was made with, and gives the next one the new layer", async () => {
+    await using node = await realNode({
+      tag: "tno5",
+      slotCidr: "10.231.4.0/24",
+      env: { WARM_POOL_SIZE: "1", WARM_BUILDS: WARM },
+    });
+    const layer = (name: string): string => join(node.dir, "artifacts/guest", name);
+    const install = async (name: string): Promise<void> => {
+      cpSync(node.guestLayer, layer(name), { recursive: true });
+      writeFileSync(join(layer(name), "usr/lib/sandlot/mark"), name);
+      node.env.GUEST_LAYER_DIR = layer(name);
+      const before = (await node.log()).split("warm machine ready").length;
+      await node.stop("SIGTERM");
+      await node.start();
+      await eventually("a new warm machine", async () =>
+        (await node.log()).split("warm machine ready").length > before ? true : undefined,
+      );
+    };
+    const markOf = async (sandboxId: string): Promise<string> =>
+      (await node.run(sandboxId, "cat /usr/lib/sandlot/mark")).stdout;
+
+    await install("one");
+    await node.sandboxes.create(createRequest("ione", SIZE));
+    expect(await markOf("ione")).toBe("one");
+    await install("two");
+    await node.sandboxes.create(createRequest("itwo", SIZE));
+    expect([await markOf("ione"), await markOf("itwo")]).toEqual(["one", "two"]);
+    expect(await node.log()).toMatch(/"sandboxId":"itwo"[^\n]*"from":"warm"/);
+
+    // Nobody lies on the first any more; on a node that has run for a while, the next start removes it.
+    await node.sandboxes.delete({ sandboxId: "ione" });
+    utimesSync(layer("one"), 0, 0);
+    await node.stop("SIGTERM");
+    await node.start();
+    expect(readdirSync(join(node.dir, "artifacts/guest"))).toEqual(["two"]);
+    expect(await markOf("itwo")).toBe("two");
+  }, 120_000);
 
   it("kill -9 while sandboxes are being made and ended: what is listed works, what is not is gone", async () => {
     await using node = await realNode({

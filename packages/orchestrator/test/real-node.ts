@@ -100,7 +100,9 @@ export async function realNode(of: { tag: string; slotCidr: string; env?: Record
     start,
     stop,
     sweep,
+    /** Read at the next start. */
     env,
+    guestLayer: join(DIST, "guest-layer"),
     /** New connections each time, since the node is killed between. */
     get sandboxes() {
       return createClient(SandboxService, transport());
