@@ -49,6 +49,8 @@ export const limits = {
   envdReturnMaxMs: 1_000,
   /** How long a proxied request to envd waits for an envd that is being restarted. */
   envdHoldMs: 5_000,
+  /** Of an answer of a guest's envd to the node: a sandbox's environment variables, as large as creating it allows. */
+  guestAnswerBytes: 4 * 1024 * 1024,
   /** One look at a restarted envd's identity. */
   envdIdentityMs: 2_000,
   /** Rest between tries to end a machine that would not end. */

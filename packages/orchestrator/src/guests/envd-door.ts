@@ -21,8 +21,27 @@ export type InitBody = {
   readonly hostname: string;
 };
 
-// A slot's address goes from sandbox to sandbox: a pooled connection could reach the next owner.
-const FRESH = { keepalive: false } as const;
+/**
+ * What answers may be anybody's program: the machine's root can put its own in envd's place. So it cannot send the node
+ * elsewhere, nor hand it more than it wants. A slot's address goes from sandbox to sandbox: a pooled connection could
+ * reach the next owner.
+ */
+const WARY = { keepalive: false, redirect: "manual", decompress: false } as const;
+
+/** The body as text, as far as it may go.
+ * @throws when it is longer than `maxBytes` */
+async function readBounded(answer: Response, maxBytes: number): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let readBytes = 0;
+  for await (const piece of answer.body ?? []) {
+    readBytes += piece.length;
+    // Leaving the loop cancels the body, and with it the connection.
+    if (readBytes > maxBytes) throw new Error(`the guest's answer is longer than ${maxBytes} bytes`);
+    text += decoder.decode(piece, { stream: true });
+  }
+  return text + decoder.decode();
+}
 
 /**
  * Waits for the first answer of a starting envd.
@@ -42,7 +61,7 @@ export async function waitForEnvd(of: { address: string; waitMs: number; signal:
 export async function isEnvdUp(address: string, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
   try {
     const answer = await fetch(`http://${address}:${ENVD_PORT}/health`, {
-      ...FRESH,
+      ...WARY,
       signal: within(timeoutMs, signal),
     });
     await answer.body?.cancel();
@@ -64,7 +83,7 @@ export async function hasIdentity(of: {
   signal: AbortSignal;
 }): Promise<boolean> {
   const answer = await fetch(`http://${of.address}:${ENVD_PORT}/envs`, {
-    ...FRESH,
+    ...WARY,
     headers: of.accessToken === undefined ? {} : { "X-Access-Token": of.accessToken },
     signal: within(limits.envdIdentityMs, of.signal),
   });
@@ -72,7 +91,7 @@ export async function hasIdentity(of: {
     await answer.body?.cancel();
     return false;
   }
-  const envs: unknown = await answer.json();
+  const envs: unknown = JSON.parse(await readBounded(answer, limits.guestAnswerBytes));
   return typeof envs === "object" && envs !== null && Reflect.get(envs, "E2B_SANDBOX_ID") === of.sandboxId;
 }
 
@@ -106,13 +125,13 @@ async function attemptInit(
 ): Promise<"done" | "again" | { status: number; text: string }> {
   try {
     const answer = await fetch(`http://${address}:${ENVD_PORT}/init`, {
-      ...FRESH,
+      ...WARY,
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(body),
       signal,
     });
-    const text = await answer.text();
+    const text = await readBounded(answer, limits.guestAnswerBytes);
     if (answer.ok) return "done";
     // 503: another init holds envd's lock, e.g. our own attempt that timed out here but not there.
     if (answer.status === 503) return "again";

@@ -30,4 +30,13 @@ describe(readGuestLines, () => {
     const [future] = readGuestLines('{"time":"2027-01-01T00:00:00Z","msg":"a"}\n', NOW);
     expect(future?.atMs).toBe(NOW);
   });
+
+  it("lets through no character that a database refuses", () => {
+    const halves = `${"x".repeat(limits.guestLineChars - 1)}\u{1f600}`;
+    const text = `{"msg":"a\\u0000b\\ud800","k\\u0000":"\\udc00"}\nraw\0text\n${halves}\n`;
+    const [json, raw, cutInTwo] = readGuestLines(text, NOW);
+    expect(json).toMatchObject({ message: "a\ufffdb\ufffd", fields: { "k\ufffd": "\ufffd" } });
+    expect(raw?.message).toBe("raw\ufffdtext");
+    expect(cutInTwo?.message.isWellFormed()).toBe(true);
+  });
 });

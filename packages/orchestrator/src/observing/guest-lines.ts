@@ -54,6 +54,8 @@ function parseObject(line: string): Record<string, unknown> | undefined {
   }
 }
 
+/** PostgreSQL takes neither NUL nor half a surrogate pair, and one such line would spoil the batch it travels in. */
 function cut(text: string, maxChars: number = limits.guestLineChars): string {
-  return text.length <= maxChars ? text : `${text.slice(0, maxChars)}…`;
+  const short = text.length <= maxChars ? text : `${text.slice(0, maxChars)}…`;
+  return short.replaceAll("\0", "\ufffd").toWellFormed();
 }
