@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/if_packet.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
@@ -89,6 +90,20 @@ static void allow_families_only(void) {
     answer(SECCOMP_RET_ALLOW);
 }
 
+/* A packet ring is memory that no limit of the machine's counts, of any size the caller names. Answering that there is
+ * no such option sends programs that can to plain reads. */
+static void refuse_packet_rings(void) {
+    static const int rings[] = {PACKET_RX_RING, PACKET_TX_RING};
+    const unsigned count = sizeof rings / sizeof *rings;
+    emit(BPF_JMP | BPF_JEQ | BPF_K, SYS_setsockopt, 0, (unsigned char)(count + 5));
+    load_argument(1);
+    emit(BPF_JMP | BPF_JEQ | BPF_K, SOL_PACKET, 0, (unsigned char)(count + 1));
+    load_argument(2);
+    for (unsigned i = 0; i < count; i++) emit(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)rings[i], (unsigned char)(count - i), 0);
+    answer(SECCOMP_RET_ALLOW);
+    answer(SECCOMP_RET_ERRNO | ENOPROTOOPT);
+}
+
 void install_filter(void) {
     load(offsetof(struct seccomp_data, arch));
     emit(BPF_JMP | BPF_JEQ | BPF_K, NATIVE_ARCH, 1, 0);
@@ -104,6 +119,7 @@ void install_filter(void) {
     for (size_t i = 0; i < sizeof absent / sizeof *absent; i++) when_equal_answer((unsigned)absent[i], SECCOMP_RET_ERRNO | ENOSYS);
     refuse_new_user_namespace(SYS_clone);
     refuse_new_user_namespace(SYS_unshare);
+    refuse_packet_rings();
     allow_families_only();
     answer(SECCOMP_RET_ALLOW);
     struct sock_fprog filter = {.len = length, .filter = program};

@@ -68,7 +68,7 @@ static void mount_own(const struct config *config) {
     /* A fresh /proc needs a fully visible one in sight, so this must come before the host's tree goes. */
     need_mount("proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
     need_mount("sysfs", "sys", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, NULL);
-    need_mount("devpts", "dev/pts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5");
+    need_mount("devpts", "dev/pts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5,max=1024"); /* terminals are counted for the whole host */
     snprintf(options, sizeof options, "mode=1777,size=%um", config->memory_mib > 1 ? config->memory_mib / 2 : 64);
     need_mount("tmpfs", "dev/shm", MS_NOSUID | MS_NODEV, options);
 }

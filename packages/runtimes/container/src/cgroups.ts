@@ -7,6 +7,8 @@ import type { CgroupLayout } from "./cgroup-layout";
 import { runLauncher } from "./launcher";
 
 const CPU_PERIOD_US = 100_000;
+/** A quarter of a machine's memory may lie in its TCP connections. */
+const TCP_BYTES_PER_MIB = 256 * 1024;
 const LAUNCHERS = "_launchers";
 const SHARED = "_machines";
 /** For v1 alone: character devices a machine may use, as in the launcher's device program. */
@@ -112,6 +114,8 @@ export class Cgroups {
       writeFile(join(groups.memory, "memory.limit_in_bytes"), memoryBytes).then(() =>
         writeIfThere(join(groups.memory, "memory.memsw.limit_in_bytes"), memoryBytes),
       ),
+      // v1 does not count what TCP holds into the limit, and the host has one measure for all machines.
+      writeIfThere(join(groups.memory, "memory.kmem.tcp.limit_in_bytes"), String(limits.memoryMiB * TCP_BYTES_PER_MIB)),
       writeFile(join(cpu, "cpu.cfs_quota_us"), String(quota)),
       writeFile(join(groups.pids, "pids.max"), String(limits.pidsMax)),
     ]);

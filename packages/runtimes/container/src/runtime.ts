@@ -12,6 +12,7 @@ import type {
 import type { Cgroups } from "./cgroups";
 import type { ContainerRuntimeConfig, ContainerRuntimeParts } from "./config";
 import { containerFaults } from "./faults";
+import { dropHostLimits } from "./host-limits";
 import type { IdRanges } from "./ids";
 import {
   checkNames,
@@ -98,6 +99,7 @@ export class ContainerRuntime implements Runtime {
     await this.#rooms.uppers[Symbol.asyncDispose]();
     await this.#rooms.layers.trim(() => this.#layersInUse());
     await this.#rooms.cgroups.dispose();
+    if ((await machineIdsIn(this.#rooms.dirs.machines)).length === 0) await dropHostLimits(this.#rooms.config.tag);
   }
 
   async #startOne(request: StartRequest, signal: AbortSignal): Promise<Machine> {

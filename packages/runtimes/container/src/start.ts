@@ -4,6 +4,7 @@ import type { Runtime } from "@sandlot/runtime-contract";
 import { readCgroupLayout } from "./cgroup-layout";
 import { Cgroups } from "./cgroups";
 import type { ContainerRuntimeConfig, ContainerRuntimeParts } from "./config";
+import { holdHostLimits } from "./host-limits";
 import { IdRanges } from "./ids";
 import { runLauncher } from "./launcher";
 import { LayerMounts } from "./layers";
@@ -31,6 +32,8 @@ export async function startContainerRuntime(
   const host = await readCgroupLayout();
   const layout = config.forceCgroupsV1 === true ? { ...host, v2: undefined } : host;
   const cgroups = new Cgroups({ layout, tag, launcherPath });
+  const refused = await holdHostLimits(tag);
+  if (refused.length > 0) parts.log.warn("machines share these counters with the host, and they stay low", { refused });
   await Promise.all([cgroups.prepare(), runLauncher(launcherPath, ["devices", "--dir", dirs.devices])]);
   const uppers = new UpperPool({ dir: dirs.uppers, launcherPath, size: config.upperPoolSize, log: parts.log });
   await uppers.adopt();
