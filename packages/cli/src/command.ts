@@ -32,13 +32,22 @@ export class Interrupted extends Error {
   }
 }
 
+export type ArgSpec = {
+  readonly name: string;
+  readonly help: string;
+  readonly isRequired?: boolean;
+  /** Takes all words that follow, also those that look like flags: the command line of another program. */
+  readonly isRest?: boolean;
+};
+
 export type CommandSpec = {
+  /** One word, or a group and a word: `sandbox ls`. */
   readonly name: string;
   readonly summary: string;
   /** Shown below the summary by --help. */
   readonly details?: string;
   readonly isHidden?: boolean;
-  readonly args?: readonly { readonly name: string; readonly help: string }[];
+  readonly args?: readonly ArgSpec[];
   readonly flags: FlagSpecs;
   run(of: RunOf<FlagSpecs>): Promise<number>;
 };

@@ -4,6 +4,7 @@ import { downCommand } from "./commands/down";
 import { envCommand } from "./commands/env";
 import { logsCommand } from "./commands/logs";
 import { restartCommand } from "./commands/restart";
+import { sandboxCommands } from "./commands/sandbox";
 import { statusCommand } from "./commands/status";
 import { superviseCommand } from "./commands/supervise";
 import { testCommand } from "./commands/test";
@@ -18,9 +19,15 @@ export const COMMANDS: readonly CommandSpec[] = [
   statusCommand,
   envCommand,
   logsCommand,
+  ...sandboxCommands,
   testCommand,
   superviseCommand,
 ];
+
+/** What help says of the first word of commands of two. */
+export const GROUPS: Readonly<Record<string, string>> = {
+  sandbox: "List, end and enter sandboxes",
+};
 
 /** Sets the exit code; a third signal ends the process on the spot. */
 export async function runCli(
@@ -43,7 +50,7 @@ export async function runCli(
   // A reader that went away, as in `sandlot logs | head`, ends the command quietly.
   process.stdout.on("error", () => process.exit(0));
   const interrupts = { first: first.signal, second: second.signal };
-  process.exitCode = await runProgram({ commands: COMMANDS, io, interrupts, env }, words);
+  process.exitCode = await runProgram({ commands: COMMANDS, groups: GROUPS, io, interrupts, env }, words);
   // Handles that libraries keep open must not keep a finished command alive.
   setTimeout(() => process.exit(), 200).unref();
 }

@@ -5,6 +5,8 @@ import { type CommandSpec, type FlagSpec, Interrupted, type Interrupts, type Io 
 
 export type Program = {
   readonly commands: readonly CommandSpec[];
+  /** What help says of the first word of commands of two. */
+  readonly groups?: Readonly<Record<string, string>>;
   readonly io: Io;
   readonly interrupts: Interrupts;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -20,15 +22,10 @@ export async function runProgram(program: Program, words: readonly string[]): Pr
       writeErr: (text) => program.io.err(text.trimEnd()),
     })
     .exitOverride()
+    .enablePositionalOptions()
     .helpCommand(false);
   for (const spec of program.commands) {
-    const command = root
-      .command(spec.name, { hidden: spec.isHidden === true })
-      .summary(spec.summary)
-      .description(describe(spec))
-      .exitOverride();
-    for (const { name, help } of spec.args ?? []) command.argument(`[${name}]`, help);
-    for (const [name, flag] of Object.entries(spec.flags)) command.addOption(optionOf(name, flag));
+    const command = addCommand(root, spec, program.groups ?? {});
     command.action(async () => {
       exitCode = await spec.run({ ...program, flags: flagsOf(spec, command), rest: command.args });
     });
@@ -39,6 +36,34 @@ export async function runProgram(program: Program, words: readonly string[]): Pr
   } catch (thrown) {
     return explain(thrown, program.io);
   }
+}
+
+function addCommand(root: Command, spec: CommandSpec, groups: Readonly<Record<string, string>>): Command {
+  const words = spec.name.split(" ");
+  const parent = words.length === 1 ? root : groupOf(root, words[0] ?? "", groups);
+  const command = parent
+    .command(words.at(-1) ?? "", { hidden: spec.isHidden === true })
+    .summary(spec.summary)
+    .description(describe(spec))
+    .exitOverride();
+  for (const { name, help, isRequired, isRest } of spec.args ?? []) {
+    const word = `${name}${isRest === true ? "..." : ""}`;
+    command.argument(isRequired === true ? `<${word}>` : `[${word}]`, help);
+    if (isRest === true) command.passThroughOptions();
+  }
+  for (const [name, flag] of Object.entries(spec.flags)) command.addOption(optionOf(name, flag));
+  return command;
+}
+
+function groupOf(root: Command, name: string, groups: Readonly<Record<string, string>>): Command {
+  const there = root.commands.find((command) => command.name() === name);
+  if (there !== undefined) return there;
+  return root
+    .command(name)
+    .description(groups[name] ?? "")
+    .enablePositionalOptions()
+    .exitOverride()
+    .helpCommand(false);
 }
 
 function describe(spec: CommandSpec): string {
