@@ -2,21 +2,8 @@
 // same processes, same files, same token; and what was half made is gone.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { pidOf } from "../e2e/installation.mjs";
+import { killAndAwait } from "../e2e/installation.mjs";
 import { create, Sandbox, until } from "../e2e/support.mjs";
-
-async function killService(name) {
-  const pid = await pidOf(name);
-  assert.ok(pid > 1, `${name} runs`);
-  process.kill(pid, "SIGKILL");
-  await until(
-    async () => {
-      const now = await pidOf(name).catch(() => undefined);
-      return now !== undefined && now !== pid;
-    },
-    { withinMs: 30_000, everyMs: 200, what: `the return of ${name}` },
-  );
-}
 
 async function survives(name) {
   const sandbox = await create();
@@ -25,7 +12,7 @@ async function survives(name) {
     background: true,
     timeoutMs: 0,
   });
-  await killService(name);
+  await killAndAwait(name);
   await until(() => sandbox.isRunning().catch(() => false), {
     withinMs: 20_000,
     everyMs: 200,
@@ -65,7 +52,7 @@ test("F2 the node's agent dies while sandboxes are being made: nothing half made
     ),
   );
   await new Promise((resolve) => setTimeout(resolve, 60));
-  await killService("orchestrator");
+  await killAndAwait("orchestrator");
   const made = (await Promise.all(attempts)).filter((sandbox) => sandbox !== undefined);
   for (const sandbox of made) {
     await until(() => sandbox.isRunning().catch(() => false), {
