@@ -19,5 +19,4 @@ export const faults = defineFaults("envd", {
     say: (f: { route: string }) => `${f.route} is not done inside the sandbox: the node does it from outside`,
   },
   bad_request: { kind: "invalid", say: (f: { problem: string }) => f.problem },
-  init_busy: { kind: "unavailable", say: (_: Record<never, never>) => "another init is in progress" },
 });

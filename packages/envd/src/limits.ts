@@ -32,3 +32,7 @@ export const FORWARDER_IDLE_GAP_MS = 1000;
 export const FORWARDER_BUSY_MS = 10_000;
 /** Quiet time after which memory is given back; a collection takes some 10 ms. */
 export const IDLE_TRIM_AFTER_MS = 2_000;
+/** One RPC message to us; what a command is fed comes in pieces far smaller than this. */
+export const MESSAGE_MAX_BYTES = 64 * 1024 * 1024;
+/** Answers smaller than this are not worth compressing, also when the client would take it. */
+export const COMPRESS_MIN_BYTES = 16 * 1024;

@@ -8,6 +8,8 @@ import {
 import { isFault } from "@sandlot/faults";
 import { toConnect } from "@sandlot/faults/wire";
 import type { Envd } from "./envd";
+import { COMPRESS_MIN_BYTES, MESSAGE_MAX_BYTES } from "./limits";
+import { gzipCompression } from "./rpc-compression";
 
 export type RpcService = (router: ConnectRouter, envd: Envd) => void;
 
@@ -15,7 +17,12 @@ export type RpcService = (router: ConnectRouter, envd: Envd) => void;
 export type RpcHandlers = ReadonlyMap<string, UniversalHandler>;
 
 export function rpcHandlers(envd: Envd, services: readonly RpcService[]): RpcHandlers {
-  const router = createConnectRouter({ interceptors: [faultsToConnect(envd)] });
+  const router = createConnectRouter({
+    interceptors: [faultsToConnect(envd)],
+    acceptCompression: [gzipCompression],
+    compressMinBytes: COMPRESS_MIN_BYTES,
+    readMaxBytes: MESSAGE_MAX_BYTES,
+  });
   for (const register of services) register(router, envd);
   return new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
 }

@@ -32,7 +32,9 @@ export function answerer(envd: Envd, parts: EnvdParts): Answer {
     try {
       return withCors(await dispatch({ envd, routes, rpcs, request }), request);
     } catch (thrown) {
-      return withCors(failure(thrown, envd), request);
+      // Nobody hears what is answered to a caller that has left, and that it left is no fault of ours.
+      if (!isFault(thrown) && !request.signal.aborted) envd.log.error("request failed", { thrown });
+      return withCors(failure(thrown), request);
     }
   };
 }
@@ -54,8 +56,7 @@ async function dispatch(of: {
   return answerRpc(rpc, request);
 }
 
-function failure(thrown: unknown, envd: Envd): Response {
-  if (!isFault(thrown)) envd.log.error("request failed", { thrown });
+function failure(thrown: unknown): Response {
   const { status, body } = toHttp(thrown);
   return Response.json({ code: body.code, message: body.message }, { status });
 }

@@ -2,9 +2,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { ListRequestSchema, StartRequestSchema, StartResponseSchema } from "@sandlot/contracts/envd/process";
-import { type Json, run, startTestEnvd, type TestEnvd, unary } from "./harness";
+import { type Json, rssMiB, run, startTestEnvd, type TestEnvd, unary } from "./harness";
 
 const CA = "-----BEGIN CERTIFICATE-----\nMIIBone\n-----END CERTIFICATE-----";
 const CA_2 = "-----BEGIN CERTIFICATE-----\nMIIBtwo\n-----END CERTIFICATE-----";
@@ -85,10 +86,15 @@ describe("encodings", () => {
   });
   afterAll(() => envd[Symbol.asyncDispose]());
 
-  const post = (method: string, contentType: string, body: Uint8Array): Promise<Response> =>
+  const post = (
+    method: string,
+    contentType: string,
+    body: Uint8Array,
+    headers: Record<string, string> = {},
+  ): Promise<Response> =>
     fetch(`${envd.url}/process.Process/${method}`, {
       method: "POST",
-      headers: { "content-type": contentType, "connect-protocol-version": "1" },
+      headers: { "content-type": contentType, "connect-protocol-version": "1", ...headers },
       body: Buffer.from(body),
     });
 
@@ -134,6 +140,53 @@ describe("encodings", () => {
     const parts = frames(Buffer.from(await response.arrayBuffer()));
     expect(stdoutOf(parts.filter(({ flags }) => flags === 0))).toBe("hi\n");
     expect(parts.at(-1)?.body.toString().toLowerCase()).toContain("grpc-status: 0");
+  });
+
+  test("gzip both ways, unary and streamed", async () => {
+    const asked = { "content-encoding": "gzip", "accept-encoding": "gzip" };
+    const packed = gzipSync(toBinary(ListRequestSchema, create(ListRequestSchema)));
+    expect((await post("List", "application/proto", packed, asked)).status).toBe(200);
+    const body = gzipSync(echo);
+    const compressed = frame(body);
+    compressed.writeUInt8(1, 0);
+    const headers = { "connect-content-encoding": "gzip", "connect-accept-encoding": "gzip" };
+    const response = await post("Start", "application/connect+proto", compressed, headers);
+    expect(response.headers.get("connect-content-encoding")).toBe("gzip");
+    const parts = frames(Buffer.from(await response.arrayBuffer()));
+    expect(stdoutOf(parts.filter(({ flags }) => flags === 0))).toBe("hi\n");
+  });
+
+  test("large answers are packed for who asks for it, and for nobody else", async () => {
+    await using other = await startTestEnvd();
+    const long = "a ".repeat(20_000);
+    const running = run(other, { script: "sleep 20", process: { envs: { LONG: long } } }).catch(() => undefined);
+    const list = (encoding: string) =>
+      fetch(`${other.url}/process.Process/List`, {
+        method: "POST",
+        body: "{}",
+        decompress: false,
+        headers: { "content-type": "application/json", "accept-encoding": encoding },
+      });
+    while (!(await (await list("identity")).text()).includes(long)) await Bun.sleep(10);
+    const packed = await list("gzip");
+    expect(packed.headers.get("content-encoding")).toBe("gzip");
+    expect(gunzipSync(await packed.arrayBuffer()).toString()).toContain(long);
+    expect((await list("identity")).headers.get("content-encoding")).toBe(null);
+    const [first] = JSON.parse(await (await list("identity")).text()).processes;
+    await unary({ url: other.url, method: "SendSignal" }, { process: { pid: first.pid }, signal: "SIGNAL_SIGKILL" });
+    await running;
+  });
+
+  test("what unpacks to more than a message may be, or is no gzip, is refused", async () => {
+    const bomb = gzipSync(Buffer.alloc(80 * 1024 * 1024), { level: 9 });
+    const before = rssMiB(envd.pid);
+    const refused = await post("List", "application/proto", bomb, { "content-encoding": "gzip" });
+    expect(((await refused.json()) as Json).code).toBe("resource_exhausted");
+    expect(rssMiB(envd.pid) - before).toBeLessThan(120);
+    const broken = await post("List", "application/proto", Buffer.from("plain"), { "content-encoding": "gzip" });
+    expect(((await broken.json()) as Json).code).toBe("invalid_argument");
+    const unknown = await post("List", "application/proto", Buffer.from("plain"), { "content-encoding": "br" });
+    expect(((await unknown.json()) as Json).code).toBe("unimplemented");
   });
 
   test("a client stream puts its pieces into stdin in order", async () => {
@@ -283,5 +336,28 @@ describe("POST /init", () => {
     expect(await envs(envd)).toEqual({ E2B_SANDBOX: "true" });
     expect(existsSync(join(envd.root, "run/e2b"))).toBe(false);
     expect((await init(envd, "")).status).toBe(204);
+  });
+
+  test("one caller that never ends sending keeps no other out, and none may send without end", async () => {
+    await using envd = await startTestEnvd();
+    const stop = new AbortController();
+    const endless = (chunk: number, everyMs: number) =>
+      fetch(`${envd.url}/init`, {
+        method: "POST",
+        signal: stop.signal,
+        body: new ReadableStream({
+          async pull(controller) {
+            controller.enqueue(Buffer.alloc(chunk, " "));
+            await Bun.sleep(everyMs);
+          },
+        }),
+      }).then((response) => response.status);
+    const slow = endless(1, 20).catch(() => "aborted");
+    await Bun.sleep(100);
+    expect((await init(envd, { envVars: { A: "1" } })).status).toBe(204);
+    expect(await endless(256 * 1024, 0).catch(() => "cut")).toBeOneOf([400, "cut"]);
+    stop.abort();
+    expect(await slow).toBe("aborted");
+    expect(await envs(envd)).toMatchObject({ A: "1" });
   });
 });

@@ -12,23 +12,13 @@ const NS_PER_MS = 1_000_000n;
 const BEHIND_TOLERATED_NS = 50n * NS_PER_MS;
 const AHEAD_TOLERATED_NS = 5_000n * NS_PER_MS;
 
-/** One at a time; a second caller is told to come again. */
+/** The body is read first, the rest is one step: no two calls mix, and one that never ends sending keeps nobody out. */
 export function initHandler(envd: Envd): (request: Request) => Promise<Response> {
-  let isBusy = false;
-  return async (request) => {
-    if (isBusy) throw faults.init_busy({});
-    isBusy = true;
-    try {
-      return await handle(request, envd);
-    } finally {
-      isBusy = false;
-    }
-  };
+  return async (request) => handle(parseInitBody(await readBody(request)), request.headers, envd);
 }
 
-async function handle(request: Request, envd: Envd): Promise<Response> {
-  const body = parseInitBody(await readBody(request));
-  const refusal = refuse(body, request.headers, envd);
+function handle(body: InitBody, headers: Headers, envd: Envd): Response {
+  const refusal = refuse(body, headers, envd);
   if (refusal !== undefined) return new Response(refusal, { status: 401 });
   const isNew =
     body.timestampNs === undefined || envd.state.lastInitNs === undefined || body.timestampNs > envd.state.lastInitNs;
@@ -39,11 +29,18 @@ async function handle(request: Request, envd: Envd): Promise<Response> {
   });
 }
 
+/** Bounded while it is read: this route answers callers that have shown nothing yet. */
 async function readBody(request: Request): Promise<string> {
-  if (Number(request.headers.get("content-length") ?? 0) > CONTROL_BODY_MAX_BYTES) {
-    throw faults.bad_request({ problem: `the body is over ${CONTROL_BODY_MAX_BYTES} bytes` });
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of request.body ?? []) {
+    bytes += chunk.byteLength;
+    if (bytes > CONTROL_BODY_MAX_BYTES) {
+      throw faults.bad_request({ problem: `the body is over ${CONTROL_BODY_MAX_BYTES} bytes` });
+    }
+    chunks.push(chunk);
   }
-  return request.text();
+  return Buffer.concat(chunks).toString("utf8");
 }
 
 /**

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "bun:test";
-import { chooseCoding } from "./encodings";
+import { allowsIdentity, chooseCoding } from "./encodings";
 
 describe(chooseCoding, () => {
   const cases: [accept: string | undefined, coding: string | undefined][] = [
@@ -26,6 +26,14 @@ describe(chooseCoding, () => {
       );
     });
   }
+
+  it("sends plain bytes instead of gzip only to who would take them", () => {
+    const allows = (accept: string) => allowsIdentity(new Headers({ "accept-encoding": accept }));
+    expect(allows("gzip, deflate")).toBe(true);
+    expect(allows("gzip, identity;q=0.1")).toBe(true);
+    expect(allows("gzip")).toBe(false);
+    expect(allows("gzip, identity;q=0")).toBe(false);
+  });
 
   it("serves ranges and conditions as they are, or not at all", () => {
     expect(chooseCoding(new Headers({ "accept-encoding": "gzip", range: "bytes=0-1" }))).toBe("identity");

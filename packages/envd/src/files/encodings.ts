@@ -25,9 +25,10 @@ export function chooseCoding(headers: Headers): Coding | undefined {
   return best?.coding === "*" && !isRefused("gzip", wishes) ? "gzip" : undefined;
 }
 
-/** Whether plain bytes may be sent although gzip was preferred. */
+/** Whether plain bytes will do although gzip was preferred; whoever names gzip and nothing else means it. */
 export function allowsIdentity(headers: Headers): boolean {
-  return !isRefused("identity", parseWishes(headers.get("accept-encoding") ?? ""));
+  const wishes = parseWishes(headers.get("accept-encoding") ?? "");
+  return !isRefused("identity", wishes) && wishes.some(({ coding }) => coding !== "gzip");
 }
 
 function isRefused(coding: Coding, wishes: readonly Wish[]): boolean {
