@@ -50,6 +50,16 @@ export const SETUP = {
     sample: "url",
     help: "proxy for sandboxes, or none (http_proxy and https_proxy of this shell)",
   },
+  "disk-reserve": {
+    kind: "whole",
+    sample: "MiB",
+    help: "disk that stays free; below it nothing new starts (5 % of the disk, at most 2048)",
+  },
+  "runtime-force": {
+    kind: "text",
+    sample: "words",
+    help: "ways of older kernels to take: loop-layers, overlay-paths, cgroup-v1 with commas between, or none",
+  },
 } as const satisfies FlagSpecs;
 
 const PORT_FLAGS: { readonly [K in PortName]: keyof typeof SETUP } = {
@@ -87,5 +97,7 @@ export function settingsRequest(flags: Readonly<Record<string, unknown>>): Setti
     maxSandboxes: whole("max-sandboxes"),
     guestCa: text("guest-ca"),
     guestProxy: text("guest-proxy"),
+    diskReserveMiB: whole("disk-reserve"),
+    runtimeForce: text("runtime-force"),
   };
 }

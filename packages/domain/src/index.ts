@@ -1,3 +1,4 @@
+export * from "./disk";
 export * from "./egress";
 export * from "./env-vars";
 export * from "./faults";

@@ -16,6 +16,19 @@ describe(loadOrchestratorConfig, () => {
     expect(() => loadOrchestratorConfig({})).toThrow("INSTALLATION_TAG");
   });
 
+  it("reads what to keep free and which older ways to take", () => {
+    const { diskReserveMiB, runtimeForce } = loadOrchestratorConfig(needed);
+    expect({ diskReserveMiB, runtimeForce }).toEqual({ diskReserveMiB: undefined, runtimeForce: [] });
+    const said = { ...needed, DISK_RESERVE_MIB: "512", RUNTIME_FORCE: "loop-layers,cgroup-v1" };
+    expect(loadOrchestratorConfig(said)).toMatchObject({
+      diskReserveMiB: 512,
+      runtimeForce: ["loop-layers", "cgroup-v1"],
+    });
+    expect(() => loadOrchestratorConfig({ ...needed, DISK_RESERVE_MIB: "half", RUNTIME_FORCE: "hope" })).toThrow(
+      /DISK_RESERVE_MIB[\s\S]*RUNTIME_FORCE[\s\S]*got hope/,
+    );
+  });
+
   it("reads builds to keep warm, and names every entry it cannot read", () => {
     const config = loadOrchestratorConfig({ ...needed, WARM_BUILDS: "b-1:2:1024:10240, b2:1:512:512" });
     expect(config.warmBuilds).toEqual([

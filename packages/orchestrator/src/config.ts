@@ -37,8 +37,15 @@ export type OrchestratorConfig = {
   readonly guestProxy: GuestProxy;
   /** Where an lxcfs is mounted, so that guests see their own memory and CPUs. Absent: they see the host's. */
   readonly lxcfsDir: string | undefined;
+  /** What stays free on the disk of `basePath`, in MiB. Absent: 5 %, at most 2 GiB. Below it nothing new is started. */
+  readonly diskReserveMiB: number | undefined;
+  /** Ways of older kernels, taken although this one has better: to try them out. */
+  readonly runtimeForce: readonly RuntimeForce[];
   readonly logLevel: LogLevel;
 };
+
+export const RUNTIME_FORCES = ["loop-layers", "overlay-paths", "cgroup-v1"] as const;
+export type RuntimeForce = (typeof RUNTIME_FORCES)[number];
 
 /** A corporate proxy that guests should use; put into their environment under the user's own variables. */
 export type GuestProxy = {
@@ -49,7 +56,7 @@ export type GuestProxy = {
 
 /** @throws ConfigError naming every problem at once */
 export function loadOrchestratorConfig(env: Env, seen: ConfigEntry[] = []): OrchestratorConfig {
-  const { warmBuilds, ...config } = readEnv(
+  const { warmBuilds, runtimeForce, diskReserve, ...config } = readEnv(
     env,
     (read) => ({
       listenHost: read.text("LISTEN_HOST", "127.0.0.1"),
@@ -76,6 +83,8 @@ export function loadOrchestratorConfig(env: Env, seen: ConfigEntry[] = []): Orch
         none: read.optionalText("GUEST_NO_PROXY"),
       },
       lxcfsDir: read.optionalText("LXCFS_DIR"),
+      diskReserve: read.optionalText("DISK_RESERVE_MIB"),
+      runtimeForce: read.list("RUNTIME_FORCE", []),
       logLevel: read.oneOf("LOG_LEVEL", ["debug", "info", "warn", "error", "silent"], "info"),
     }),
     seen,
@@ -83,13 +92,27 @@ export function loadOrchestratorConfig(env: Env, seen: ConfigEntry[] = []): Orch
   const problems: string[] = [];
   if (!/^[a-z0-9]{4}$/.test(config.installationTag))
     problems.push(`INSTALLATION_TAG must be four characters of a-z and 0-9, got ${config.installationTag}`);
+  if (diskReserve !== undefined && !/^\d{1,9}$/.test(diskReserve))
+    problems.push(`DISK_RESERVE_MIB must be a whole number, got ${diskReserve}`);
+  const forces = runtimeForce.filter((word) => isRuntimeForce(word));
+  if (forces.length < runtimeForce.length)
+    problems.push(`RUNTIME_FORCE must hold words of ${RUNTIME_FORCES.join(", ")}, got ${runtimeForce.join(",")}`);
   const shapes = warmBuilds.map((entry) => {
     const shape = parseWarmBuild(entry);
     if (shape === undefined) problems.push(`WARM_BUILDS must hold buildId:cpu:memMiB:diskMiB entries, got ${entry}`);
     return shape;
   });
   if (problems.length > 0) throw new ConfigError(problems);
-  return { ...config, warmBuilds: shapes.filter((shape) => shape !== undefined) };
+  return {
+    ...config,
+    warmBuilds: shapes.filter((shape) => shape !== undefined),
+    diskReserveMiB: diskReserve === undefined ? undefined : Number(diskReserve),
+    runtimeForce: forces,
+  };
+}
+
+function isRuntimeForce(word: string): word is RuntimeForce {
+  return RUNTIME_FORCES.some((known) => known === word);
 }
 
 function parseWarmBuild(entry: string): MachineShape | undefined {

@@ -16,6 +16,11 @@ export const nodeFaults = defineFaults("node", {
     kind: "limited",
     say: (f: { limit: number }) => `max number of running sandboxes on node reached (${f.limit})`,
   },
+  disk_low: {
+    kind: "limited",
+    say: (f: { freeMiB: number; path: string }) =>
+      `this node starts nothing more: only ${f.freeMiB} MiB are free on the disk of ${f.path}`,
+  },
   start_queue_full: {
     kind: "limited",
     say: (f: { waiting: number }) => `too many sandboxes are starting on this node (${f.waiting} waiting)`,

@@ -50,6 +50,9 @@ export async function startRuntime(config: OrchestratorConfig, logger: Logger): 
       upperPoolSize: config.upperPoolSize,
       warmDiskMiB: [...new Set(config.warmBuilds.map((shape) => shape.diskMiB))],
       ...(config.lxcfsDir === undefined ? {} : { lxcfsDir: config.lxcfsDir }),
+      forceLoopLayers: config.runtimeForce.includes("loop-layers"),
+      forceOverlayPaths: config.runtimeForce.includes("overlay-paths"),
+      forceCgroupsV1: config.runtimeForce.includes("cgroup-v1"),
     },
     { log: logger.room("runtime"), clock: systemClock },
   );

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ServiceInfoStatus } from "@sandlot/contracts/info";
+import { isDiskLow } from "@sandlot/domain";
 import { systemClock } from "@sandlot/lifetime";
 import type { SlotPool } from "@sandlot/network";
 import type { Runtime } from "@sandlot/runtime-contract";
@@ -12,6 +13,7 @@ import { type NodeEvents, startEvents } from "./events";
 import { type GuestParts, startGuest } from "./guests/guest";
 import { trimGuestLayers } from "./guests/guest-layers";
 import { readMachineRecipe } from "./guests/machine-recipe";
+import { readDiskSpace } from "./info/disk-watermark";
 import { availableMemoryBytes, HostMeter, readMachineInfo } from "./info/host-metrics";
 import { Journal } from "./journal/journal";
 import { limits } from "./limits";
@@ -57,7 +59,9 @@ export async function startNode(config: OrchestratorConfig, needs: NodeNeeds): P
       start: (shape, times, signal) => startGuest(guestParts, { shape, times }, signal),
       discard: (guest) => sandboxes.discard(guest),
       isBusy: () => sandboxes.startingCount > 0,
-      availableBytes: availableMemoryBytes,
+      // A disk below its watermark is as good as no memory: nothing is warmed, and what is warm is given back.
+      availableBytes: async () =>
+        isDiskLow(await readDiskSpace(config.basePath), config.diskReserveMiB) ? 0 : await availableMemoryBytes(),
     },
   );
   const sandboxes: Sandboxes = held.use(

@@ -69,6 +69,16 @@ describe("the node's gRPC door", () => {
     expect(await failed(it.sandboxes.create(createRequest("i2")))).toBe(Code.ResourceExhausted);
   });
 
+  it("starts nothing on a disk below its watermark, and keeps what runs", async () => {
+    await using it = await service({ diskReserveMiB: 999_999_999 });
+    const refused = await it.sandboxes
+      .create(createRequest("i1"))
+      .catch((thrown: unknown) => ConnectError.from(thrown));
+    expect(refused).toMatchObject({ code: Code.ResourceExhausted });
+    expect((refused as ConnectError).rawMessage).toContain("MiB are free");
+    expect((await it.sandboxes.list({})).sandboxes).toEqual([]);
+  });
+
   it("finishes a start whose caller has hung up", async () => {
     await using it = await service();
     const started = Promise.withResolvers<void>();

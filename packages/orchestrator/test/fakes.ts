@@ -287,6 +287,8 @@ export function tempNode(): Disposable & { config: OrchestratorConfig; dir: stri
     guestCaFile: undefined,
     guestProxy: { http: undefined, https: undefined, none: undefined },
     lxcfsDir: undefined,
+    diskReserveMiB: 0,
+    runtimeForce: [],
     logLevel: "silent",
   };
   return { config, dir, [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }) };

@@ -35,6 +35,10 @@ export type Settings = {
   readonly maxSandboxes: number;
   readonly guestCa: string | undefined;
   readonly guestProxy: string | undefined;
+  /** Kept free on the disk; undefined leaves it to the node. */
+  readonly diskReserveMiB: number | undefined;
+  /** Ways of older kernels to take, with commas between. */
+  readonly runtimeForce: string | undefined;
 };
 
 /** What a person may say on the command line; all of it optional. */
@@ -50,6 +54,8 @@ export type SettingsRequest = {
   readonly maxSandboxes?: number | undefined;
   readonly guestCa?: string | undefined;
   readonly guestProxy?: string | undefined;
+  readonly diskReserveMiB?: number | undefined;
+  readonly runtimeForce?: string | undefined;
 };
 
 /** The real path, so that two spellings of one directory are one installation. */
@@ -81,6 +87,8 @@ export function resolveSettings(request: SettingsRequest, freeCidr: () => string
     maxSandboxes: request.maxSandboxes ?? held?.maxSandboxes ?? 200,
     guestCa: request.guestCa ?? held?.guestCa,
     guestProxy: request.guestProxy ?? held?.guestProxy,
+    diskReserveMiB: request.diskReserveMiB ?? held?.diskReserveMiB,
+    runtimeForce: request.runtimeForce ?? held?.runtimeForce,
   };
   check(settings);
   return settings;
@@ -95,6 +103,8 @@ function resolvePorts(request: SettingsRequest, held: Settings | undefined): Por
   return Object.fromEntries(rows) as Ports;
 }
 
+const FORCES = ["loop-layers", "overlay-paths", "cgroup-v1", "none"];
+
 function check(settings: Settings): void {
   const refuse = (flag: string, want: string, got: unknown): never => {
     throw stackFaults.setting_invalid({ flag, want, got: String(got) });
@@ -105,6 +115,9 @@ function check(settings: Settings): void {
   if (settings.guestCa !== undefined && settings.guestCa !== "none" && !existsSync(settings.guestCa)) {
     refuse("--guest-ca", "a PEM file or none", settings.guestCa);
   }
+  const forces = (settings.runtimeForce ?? "none").split(",");
+  if (settings.runtimeForce !== "none" && forces.some((word) => !FORCES.includes(word)))
+    refuse("--runtime-force", `words of ${FORCES.join(", ")}`, settings.runtimeForce);
   const seen = new Map<number, string>();
   for (const [name, port] of Object.entries(settings.ports)) {
     const { flag } = PORTS[name as PortName];

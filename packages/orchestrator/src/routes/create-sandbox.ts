@@ -6,6 +6,7 @@ import {
   SandboxCreateResponseSchema,
 } from "@sandlot/contracts/orchestrator";
 import { nodeFaults } from "../faults";
+import { requireDiskRoom } from "../info/disk-watermark";
 import { parseCreate } from "../sandboxes/parse-create";
 import type { NodeParts } from "./node-parts";
 
@@ -17,6 +18,7 @@ export function createSandboxRoute(parts: NodeParts) {
   const { sandboxes, config } = parts;
   return async (request: SandboxCreateRequest): Promise<SandboxCreateResponse> => {
     if (parts.status !== ServiceInfoStatus.Healthy) throw nodeFaults.draining({ nodeId: config.nodeId });
+    await requireDiskRoom({ path: config.basePath, reserveMiB: config.diskReserveMiB });
     await sandboxes.create(parseCreate(request, Date.now()));
     return create(SandboxCreateResponseSchema, { clientId: config.nodeId });
   };

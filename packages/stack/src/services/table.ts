@@ -76,6 +76,8 @@ export function orchestratorSpec(of: ServiceInputs): ServiceSpec {
       WARM_BUILDS: `${of.baseBuildId}:${BASE_SHAPE.cpuCount}:${BASE_SHAPE.memoryMiB}:${BASE_SHAPE.diskMiB}`,
       MAX_SANDBOXES: String(settings.maxSandboxes),
       LXCFS_DIR: of.hasLxcfs ? lxcfsDir(paths) : "",
+      DISK_RESERVE_MIB: settings.diskReserveMiB === undefined ? "" : String(settings.diskReserveMiB),
+      RUNTIME_FORCE: settings.runtimeForce === "none" ? "" : (settings.runtimeForce ?? ""),
       GUEST_CA_FILE: of.hasGuestCa ? paths.guestCa : "",
       GUEST_HTTP_PROXY: of.guestProxies.http,
       GUEST_HTTPS_PROXY: of.guestProxies.https,
