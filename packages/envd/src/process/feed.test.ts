@@ -70,6 +70,19 @@ test("a reader that others wait for is cut off after a while, and they get every
   expect(stuck.next({ quietMs: 10, signal: never })).rejects.toThrow("not read for too long");
 });
 
+test("a reader that was stuck before another came is cut off for that one as well", async () => {
+  const feed = new Feed({ othersMs: 40, aloneMs: 60_000 });
+  feed.subscribe();
+  const published = feed.publish(output(SUBSCRIBER_BUFFER_BYTES));
+  await Bun.sleep(60);
+  expect(await isSettled(published)).toBe(false);
+  feed.subscribe();
+  await Bun.sleep(20);
+  expect(await isSettled(published)).toBe(false);
+  await Bun.sleep(60);
+  expect(await isSettled(published)).toBe(true);
+});
+
 test("a reader that trickles holds the others back no longer than one that takes nothing", async () => {
   const feed = new Feed({ othersMs: 60, aloneMs: 60_000 });
   const [fast, slow] = [feed.subscribe(), feed.subscribe()];

@@ -40,12 +40,12 @@ export class Feed {
   subscribe(): FeedReader {
     const reader = new FeedReader({
       leave: () => this.#readers.delete(reader),
-      changed: () => {
-        for (const wake of [...this.#waiting]) wake();
-      },
+      changed: () => this.#wakeWaiting(),
     });
     if (this.#end === undefined) this.#readers.add(reader);
     else reader.finish(this.#end);
+    // Whoever was waited for alone is from now on waited for by one more.
+    this.#wakeWaiting();
     return reader;
   }
 
@@ -66,6 +66,10 @@ export class Feed {
   #patienceLeftMs(reader: FeedReader, isAnyStarving: boolean): number {
     const aloneMs = this.#patience.aloneMs - reader.stalledMs;
     return isAnyStarving ? Math.min(aloneMs, this.#patience.othersMs - reader.heldBackMs) : aloneMs;
+  }
+
+  #wakeWaiting(): void {
+    for (const wake of [...this.#waiting]) wake();
   }
 
   /** Resolves when a reader has room again, has taken all or has left, or after the time. */
