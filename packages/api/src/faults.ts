@@ -37,6 +37,17 @@ export const apiFaults = defineFaults("api", {
     kind: "unavailable",
     say: (f: { nodeId: string }) => `the rules were noted, but node ${f.nodeId} has not put them in force: ask again`,
   },
+  foreign_team: { kind: "forbidden", say: () => "You are not allowed to access this team" },
+  ownerless_team: { kind: "conflict", say: () => "the team has no member that the token could belong to" },
+  team_missing: { kind: "missing", say: (f: { teamId: string }) => `team '${f.teamId}' not found` },
+  node_unreachable: {
+    kind: "conflict",
+    say: (f: { nodeId: string; status: string }) => `node ${f.nodeId} is ${f.status}: it cannot be told`,
+  },
+  node_status_fixed: {
+    kind: "invalid",
+    say: (f: { status: string }) => `a node becomes ${f.status} by itself and is not told to`,
+  },
   node_silent: {
     kind: "unavailable",
     say: (f: { nodeId: string }) => `the sandbox's node ${f.nodeId} does not answer; it will be ended when it does`,
@@ -59,6 +70,8 @@ export const authFaults = defineFaults("auth", {
     kind: "unauthenticated",
     say: (f: { scheme: Scheme; detail: string }) => `${SENTENCES[f.scheme]}\n${f.detail}`,
   },
+  not_a_member: { kind: "forbidden", say: () => "You are not allowed to access this team" },
+  no_team: { kind: "forbidden", say: () => "You don't have access to any teams" },
   banned: { kind: "forbidden", say: () => "team is banned" },
   blocked: {
     kind: "forbidden",

@@ -48,4 +48,22 @@ export const limits = {
   syncGraceMs: 5_000,
   /** How long it is remembered that a sandbox was ended here, so that a late node does not bring it back. */
   endedMemoryMs: 600_000,
+
+  /** How often nodes are asked what they measured; the first row of a sandbox is there within seconds of its start. */
+  observeMs: 1_500,
+  /** Lifecycle lines are written in batches; so many may wait while the database is away, older ones are given up. */
+  logFlushMs: 250,
+  logLinesWaiting: 10_000,
+  logBatch: 1_000,
+  /** Teams' sandboxes are counted at whole multiples of this. */
+  teamCountMs: 10_000,
+  /** How often days are made and forgotten. */
+  rollMs: 3 * 3_600_000,
+  /** Logs are read over this range at most. */
+  logWindowMs: 7 * 24 * 3_600_000,
+  logLinesDefault: 1_000,
+  /** Sandboxes that one admin call ends at once. */
+  adminKillsAtOnce: 10,
+  /** How old the admin's counts may be. */
+  adminCountsMs: 5_000,
 } as const;

@@ -13,6 +13,7 @@ import { startInternalServer } from "./internal/server";
 import { limits } from "./limits";
 import { startNodeRegistry } from "./nodes/registry";
 import { openStartQueue } from "./nodes/start-queue";
+import { startObserving } from "./observing/start";
 import { handlersOf } from "./routes/index";
 import { startExpiry } from "./sandboxes/expiry";
 import { killSandbox } from "./sandboxes/kill-sandbox";
@@ -38,8 +39,10 @@ export async function startApi(config: ApiConfig, given: { logger?: Logger } = {
   const db = held.use(openDatabase({ connectionString: config.postgresUrl.reveal() }));
   await db.assertMigrated();
   const state = held.use(openState({ redisUrl: config.redisUrl.reveal() }));
-  const events = startEvents(logger.room("events"));
+  const observing = held.use(startObserving({ db, store: state.sandboxes, clock, logger: logger.room("observing") }));
+  const events = startEvents(logger.room("events"), observing);
   const nodes = held.use(startNodeRegistry({ addresses: config.nodeAddresses, events }));
+  held.use(observing.collectFrom(nodes));
   const queue = openStartQueue({ perNode: limits.startsPerNode, queue: limits.startQueue, clock });
   const local = openLocalKnowledge(clock);
   const expiry = held.use(

@@ -105,7 +105,7 @@ describe("other carriers", () => {
       const { status, message } = await as({ "X-Admin-Token": ADMIN, "X-Team-ID": teamId });
       expect([status, message]).toEqual([401, "Invalid admin token teamID.\nBackend authentication failed"]);
     }
-    expect((await as({ "X-Admin-Token": ADMIN }, "/nodes")).status).toBe(501);
+    expect((await as({ "X-Admin-Token": ADMIN }, "/nodes")).status).toBe(200);
     expect((await as({ "X-API-Key": KEY }, "/nodes")).status).toBe(401);
   });
 
@@ -165,7 +165,12 @@ describe("foreign sandboxes", () => {
     for (const verb of ["pause", "resume", "fork", "snapshots"]) {
       expect((await at.call("POST", `/sandboxes/${theirs}/${verb}`, { headers })).status).toBe(501);
     }
-    expect((await at.call("GET", `/sandboxes/${theirs}/metrics`, { headers })).status).toBe(501);
+    for (const path of ["/sandboxes/ID/metrics", "/sandboxes/ID/logs", "/v2/sandboxes/ID/logs"]) {
+      const foreign = await at.call("GET", path.replace("ID", theirs), { headers });
+      const none = await at.call("GET", path.replace("ID", nobodys), { headers });
+      expect([path, foreign.status]).toEqual([path, 404]);
+      expect(foreign.text.replaceAll(theirs, nobodys)).toBe(none.text);
+    }
     for (const path of ["/sandboxes", "/v2/sandboxes"]) {
       expect((await at.call("GET", path, { headers })).text).toBe("[]");
     }

@@ -9,6 +9,8 @@ import {
   type RunningSandbox,
   RunningSandboxSchema,
   type SandboxCreateRequest,
+  type SandboxLogLine,
+  type SandboxSample,
   SandboxService,
 } from "@sandlot/contracts/orchestrator";
 import { sleep } from "@sandlot/lifetime";
@@ -22,6 +24,9 @@ export type FakeNode = AsyncDisposable & {
   readonly refusals: ConnectError[];
   createDelayMs: number;
   status: ServiceInfoStatus;
+  /** What Observe hands out, all of it every time: who asks must bear hearing a thing again. */
+  readonly samples: SandboxSample[];
+  readonly lines: SandboxLogLine[];
 };
 
 export async function startFakeNode(nodeId = "node-1"): Promise<FakeNode> {
@@ -29,6 +34,9 @@ export async function startFakeNode(nodeId = "node-1"): Promise<FakeNode> {
   const ended: FakeNode["ended"] = [];
   const created: SandboxCreateRequest[] = [];
   const refusals: ConnectError[] = [];
+  const samples: SandboxSample[] = [];
+  const lines: SandboxLogLine[] = [];
+  const runId = crypto.randomUUID();
   const knobs = { createDelayMs: 0, status: ServiceInfoStatus.Healthy };
   const need = (sandboxId: string): RunningSandbox => {
     const found = running.get(sandboxId);
@@ -44,6 +52,10 @@ export async function startFakeNode(nodeId = "node-1"): Promise<FakeNode> {
         metricCpuCount: 8n,
         metricSandboxesRunning: BigInt(running.size),
       }),
+      serviceStatusOverride({ serviceStatus }) {
+        knobs.status = serviceStatus;
+        return {};
+      },
     });
     router.service(SandboxService, {
       async create(request) {
@@ -57,6 +69,7 @@ export async function startFakeNode(nodeId = "node-1"): Promise<FakeNode> {
         running.set(config.sandboxId, create(RunningSandboxSchema, listed));
         return {};
       },
+      observe: () => ({ runId, next: 1n, newest: 1n, samples, lines }),
       list: () => ({ sandboxes: [...running.values()] }),
       update({ sandboxId, endTime, egress }) {
         const found = need(sandboxId);
@@ -78,7 +91,7 @@ export async function startFakeNode(nodeId = "node-1"): Promise<FakeNode> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return Object.assign(knobs, {
     address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
-    ...{ running, ended, created, refusals },
+    ...{ running, ended, created, refusals, samples, lines },
     async [Symbol.asyncDispose]() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       for (const session of sessions) session.destroy();

@@ -8,6 +8,8 @@ import { type FakeNode, startFakeNode } from "./fake-node";
 
 export const KEY = `e2b_${"1a".repeat(20)}`;
 export const OTHER_KEY = `e2b_${"2b".repeat(20)}`;
+export const TOKEN = `sk_e2b_${"3c".repeat(20)}`;
+export const OTHER_TOKEN = `sk_e2b_${"4d".repeat(20)}`;
 export const ADMIN = "admin-token-of-the-test";
 export const BUILD_ID = "8d7f0c6e-6a3c-4d0e-9c39-0d1f2a3b4c5d";
 
@@ -38,8 +40,9 @@ export async function startInstallation(of: { listenHost?: string } = {}): Promi
   const { connectionString } = postgres;
   await migrate({ connectionString });
   await using db = openDatabase({ connectionString });
-  const { teamId } = await ensureInstallation(db, { apiKey: KEY });
-  const other = await ensureInstallation(db, { apiKey: OTHER_KEY, teamName: "Other", teamSlug: "other" });
+  const { teamId } = await ensureInstallation(db, { apiKey: KEY, accessToken: TOKEN });
+  const second = { apiKey: OTHER_KEY, accessToken: OTHER_TOKEN, teamName: "Other", teamSlug: "other" };
+  const other = await ensureInstallation(db, second);
   const shape = { cpuCount: 2, memoryMiB: 1024, diskMiB: 10_240, envdVersion: "0.6.13" };
   const seed = { teamId, alias: "base", isPublic: true, buildId: BUILD_ID, ...shape };
   const { templateId } = await registerTemplateBuild(db, seed);

@@ -53,7 +53,8 @@ it("answers everything that is no request of the contract in JSON", async () => 
     ],
     ["GET", "/v3/templates", {}, 404, "no operation"],
     ["POST", "/v3/templates", { body: {} }, 501, "createTemplateV3 (POST /v3/templates) is not supported yet"],
-    ["GET", "/sandboxes/metrics?sandbox_ids=a", {}, 501, "getSandboxesMetrics"],
+    ["GET", "/sandboxes/metrics", {}, 400, "validation error: query parameter sandbox_ids is missing"],
+    ["GET", "/volumes", {}, 501, "listVolumes (GET /volumes) is not supported yet"],
     ["GET", "/%ff%zz", {}, 404, "no operation"],
     ["GET", `/${"a".repeat(4000)}`, {}, 404, "no operation"],
   ];

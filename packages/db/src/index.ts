@@ -1,6 +1,31 @@
 /** PostgreSQL: schema, typed queries, seeding. Callers see rooms of functions, never SQL. */
 export { type Database, openDatabase, type Queries } from "./database";
 export { dbFaults } from "./faults";
+export { type Creator, type MadeKey, makeKey, readKeys, removeKey, renameKey, type TeamKey } from "./keys";
+export {
+  addLogEntries,
+  hasLogEntries,
+  LOG_LEVELS,
+  type LogEntry,
+  type LogLevel,
+  type LogQuery,
+  type OwnedLogEntry,
+  readLogEntries,
+} from "./logs";
+export {
+  addSandboxSamples,
+  addTeamCounts,
+  type OwnedSample,
+  readLatestSamples,
+  readSampleSpan,
+  readSandboxSamples,
+  readTeamCounts,
+  readTeamPeak,
+  rollKept,
+  type SandboxSample,
+  type TeamCount,
+  type TimeRange,
+} from "./metrics";
 export { migrate, NEWEST_MIGRATION } from "./migrate";
 export {
   ensureInstallation,
@@ -20,3 +45,13 @@ export {
   readTemplate,
   type TemplateName,
 } from "./templates";
+export {
+  type MadeToken,
+  type Membership,
+  makeAccessToken,
+  readMemberships,
+  readTeamOwner,
+  readUserByTokenHash,
+  removeAccessToken,
+  type User,
+} from "./users";

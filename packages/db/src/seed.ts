@@ -26,6 +26,7 @@ import { putReadyBuild } from "./gen/put-ready-build";
 import { putTeam } from "./gen/put-team";
 import { putTier } from "./gen/put-tier";
 import { setTemplatePublic } from "./gen/set-template-public";
+import { makeAccessToken } from "./users";
 
 export const SELF_HOSTED_TIER = "self_hosted";
 
@@ -43,16 +44,18 @@ const TIER = {
 export type InstallationSeed = {
   /** The whole key, `e2b_` and 40 hex digits; only its hash is stored. */
   readonly apiKey: string;
+  /** The owner's access token, `sk_e2b_` and hex digits; none is made when it is left out. */
+  readonly accessToken?: string;
   readonly teamName?: string;
   /** The team's namespace for template names. */
   readonly teamSlug?: string;
   readonly email?: string;
 };
 
-/** The tier, the team, its owner and its key. A further key for the same slug is added, none is taken away. */
+/** The tier, the team, its owner, its key and the owner's token. A further key for the same slug is added, none is taken away. */
 export async function ensureInstallation(
   db: Database,
-  { apiKey, teamName = "Local", teamSlug = "local", email = "owner@localhost" }: InstallationSeed,
+  { apiKey, accessToken, teamName = "Local", teamSlug = "local", email = "owner@localhost" }: InstallationSeed,
 ): Promise<{ teamId: string; userId: string }> {
   const keyHash = hashApiKey(apiKey);
   if (keyHash === undefined) throw new Error("the seeded API key must be e2b_ and hex digits");
@@ -72,6 +75,9 @@ export async function ensureInstallation(
       maskPrefix: mask.maskedValuePrefix,
       maskSuffix: mask.maskedValueSuffix,
     });
+    if (accessToken !== undefined) {
+      await makeAccessToken(queries, { userId, name: "Installation token", token: accessToken });
+    }
     return { teamId, userId };
   });
 }

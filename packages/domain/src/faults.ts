@@ -56,5 +56,6 @@ export const templateFaults = defineFaults("template", {
 export const requestFaults = defineFaults("request", {
   bad_next_token: { kind: "invalid", say: () => "Invalid next token" },
   bad_metadata_filter: { kind: "invalid", say: (f: { why: string }) => `invalid metadata filter: ${f.why}` },
+  bad_range: { kind: "invalid", say: () => "start must not be after end" },
   not_supported: { kind: "unsupported", say: (f: { what: string }) => `${f.what} is not supported yet` },
 });

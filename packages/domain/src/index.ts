@@ -6,6 +6,7 @@ export * from "./ids";
 export * from "./keys";
 export * from "./limits";
 export * from "./metadata";
+export * from "./metrics";
 export * from "./network-request";
 export * from "./paging";
 export * from "./states";

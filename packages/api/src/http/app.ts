@@ -1,5 +1,4 @@
 /** The REST surface: routing, CORS, authentication, validation, handlers, errors. Knows no operation by name. */
-import type { Team } from "@sandlot/db";
 import { requestFaults } from "@sandlot/domain";
 import { toHttp } from "@sandlot/faults/wire";
 import type { Logger } from "@sandlot/telemetry";
@@ -72,14 +71,14 @@ async function answer(of: {
   authenticate: Authenticator;
 }): Promise<Response> {
   const { request, path, operation, validate, handler } = of;
-  const team: Team | undefined = await of.authenticate(operation, request.headers);
+  const query = new URL(request.url).searchParams;
+  const { team, user } = await of.authenticate(operation, { headers: request.headers, query });
   if (handler === undefined)
     throw requestFaults.not_supported({ what: `${operation.id} (${operation.method} ${operation.path})` });
   const body = operation.body === undefined ? new Uint8Array() : await readBody(request);
-  const query = new URL(request.url).searchParams;
   const checked = validate({ path, query, contentType: request.headers.get("content-type"), body });
   // The handler gets no request signal on purpose: a caller that hangs up must not undo half of a change.
-  return render(await handler({ ...checked, team }));
+  return render(await handler({ ...checked, team, user }));
 }
 
 /** Paths of clients long gone: they are told to update. */

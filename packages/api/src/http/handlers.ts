@@ -1,6 +1,7 @@
 /** What a handler takes and gives, by operation id. A missing handler, or an answer the contract does not know, does not compile. */
 import type { operations } from "@sandlot/contracts/rest";
 import type { Team } from "@sandlot/db";
+import type { KnownUser } from "../auth/team-lookup";
 
 /** The operations that are built: those whose contract knows more than 501. */
 export type OperationId = {
@@ -19,11 +20,25 @@ type BodyOf<O> = O extends { requestBody: { content: { "application/json": infer
     ? B | undefined
     : undefined;
 
+/** Operations that no team calls: open ones, the administrator's own, and those about a user. */
+type Teamless =
+  | "getHealth"
+  | "listTeams"
+  | "listNodes"
+  | "getNode"
+  | "updateNode"
+  | "killTeamSandboxes"
+  | "createTeamApiKey"
+  | "deleteTeamApiKey"
+  | "countRunningSandboxes";
+
 export type Call<Id extends OperationId> = {
   readonly path: PartOf<operations[Id], "path">;
   readonly query: PartOf<operations[Id], "query">;
   readonly body: BodyOf<operations[Id]>;
-} & (Id extends "getHealth" ? unknown : { readonly team: Team });
+  /** Whose access token it was, where one was sent. */
+  readonly user: KnownUser | undefined;
+} & (Id extends Teamless ? unknown : { readonly team: Team });
 
 type PayloadOf<R> = R extends { content: { "application/json": infer B } }
   ? { readonly body: B }
@@ -42,6 +57,12 @@ export type Handler<Id extends OperationId> = (call: Call<Id>) => Promise<Answer
 export type Handlers = { readonly [Id in OperationId]: Handler<Id> };
 
 /** What the router knows of any call and any answer. */
-export type AnyCall = { path: unknown; query: unknown; body: unknown; team: Team | undefined };
+export type AnyCall = {
+  path: unknown;
+  query: unknown;
+  body: unknown;
+  team: Team | undefined;
+  user: KnownUser | undefined;
+};
 export type AnyAnswer = { status: number; headers?: Record<string, string>; body?: unknown; text?: string };
 export type AnyHandler = (call: AnyCall) => Promise<AnyAnswer>;

@@ -16,6 +16,10 @@ export type Node = {
   /** Empty until it has answered once. */
   id: string;
   status: NodeStatus;
+  statusChangedMs: number;
+  /** Starts that this api had it do, since this api started. */
+  createSuccesses: number;
+  createFails: number;
   last: ServiceInfoResponse | undefined;
   /** Starts that this api is having it do right now. */
   starting: number;
@@ -31,6 +35,9 @@ export function openNode(address: string): Node {
     info: createClient(InfoService, transport),
     id: "",
     status: "connecting",
+    statusChangedMs: Date.now(),
+    createSuccesses: 0,
+    createFails: 0,
     last: undefined,
     starting: 0,
   };

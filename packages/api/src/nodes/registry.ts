@@ -7,6 +7,8 @@ import { type Node, type NodeStatus, openNode } from "./node";
 export type NodeRegistry = AsyncDisposable & {
   all(): readonly Node[];
   ready(): readonly Node[];
+  /** Those that answer, whether or not they take new sandboxes. */
+  answering(): readonly Node[];
   byId(nodeId: string): Node | undefined;
   /** Ends when every node has been asked once. */
   firstRound(): Promise<void>;
@@ -28,7 +30,9 @@ function note(node: Node, info: ServiceInfoResponse | undefined, events: NodeEve
     node.id = info.nodeId;
     node.last = info;
   }
-  if (node.status !== before) events.nodeChanged(node, before);
+  if (node.status === before) return;
+  node.statusChangedMs = Date.now();
+  events.nodeChanged(node, before);
 }
 
 export function startNodeRegistry(of: { addresses: readonly string[]; events: NodeEvents }): NodeRegistry {
@@ -52,6 +56,7 @@ export function startNodeRegistry(of: { addresses: readonly string[]; events: No
   return {
     all: () => nodes,
     ready: () => nodes.filter((node) => node.status === "ready"),
+    answering: () => nodes.filter(({ status }) => status !== "connecting" && status !== "unhealthy"),
     byId: (nodeId) => nodes.find((node) => node.id === nodeId),
     firstRound: () => first.promise,
     async [Symbol.asyncDispose]() {

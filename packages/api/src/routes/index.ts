@@ -1,15 +1,26 @@
 /** The handler table: every built operation of the contract, by its id. */
 import type { Handlers } from "../http/handlers";
 import type { SandboxParts } from "../sandboxes/parts";
+import { createAccessToken, deleteAccessToken } from "./access-tokens";
+import { createTeamApiKey, deleteTeamApiKey } from "./admin-api-keys";
+import { createApiKey, deleteApiKeyRoute, listApiKeys, updateApiKey } from "./api-keys";
 import { connectSandbox, connectSandboxV2 } from "./connect-sandbox";
+import { countRunningSandboxes } from "./count-running-sandboxes";
 import { createSandbox, createSandboxV2 } from "./create-sandbox";
 import { getHealth } from "./get-health";
 import { getSandbox } from "./get-sandbox";
+import { getSandboxLogs, getSandboxLogsV2 } from "./get-sandbox-logs";
+import { getSandboxMetrics } from "./get-sandbox-metrics";
+import { getSandboxesMetrics } from "./get-sandboxes-metrics";
+import { getTeamMetrics, getTeamMetricsMax } from "./get-team-metrics";
 import { getTemplateAlias } from "./get-template-alias";
 import { killSandboxRoute } from "./kill-sandbox";
+import { killTeamSandboxes } from "./kill-team-sandboxes";
 import { listRunningSandboxes } from "./list-running-sandboxes";
 import { listSandboxes } from "./list-sandboxes";
+import { listTeams } from "./list-teams";
 import { listTemplates } from "./list-templates";
+import { getNode, listNodes, updateNode } from "./nodes";
 import { refreshSandbox } from "./refresh-sandbox";
 import { setSandboxTimeout } from "./set-sandbox-timeout";
 import { updateSandboxNetwork } from "./update-sandbox-network";
@@ -30,5 +41,25 @@ export function handlersOf(parts: SandboxParts & { isDraining: () => boolean }):
     updateSandboxNetwork: updateSandboxNetwork(parts),
     listTemplates: listTemplates(parts),
     getTemplateAlias: getTemplateAlias(parts),
+    getSandboxMetrics: getSandboxMetrics(parts),
+    getSandboxesMetrics: getSandboxesMetrics(parts),
+    getSandboxLogs: getSandboxLogs(parts),
+    getSandboxLogsV2: getSandboxLogsV2(parts),
+    getTeamMetrics: getTeamMetrics(parts),
+    getTeamMetricsMax: getTeamMetricsMax(parts),
+    listTeams: listTeams(parts),
+    createAccessToken: createAccessToken(parts),
+    deleteAccessToken: deleteAccessToken(parts),
+    listApiKeys: listApiKeys(parts),
+    createApiKey: createApiKey(parts),
+    updateApiKey: updateApiKey(parts),
+    deleteApiKey: deleteApiKeyRoute(parts),
+    createTeamApiKey: createTeamApiKey(parts),
+    deleteTeamApiKey: deleteTeamApiKey(parts),
+    listNodes: listNodes(parts),
+    getNode: getNode(parts),
+    updateNode: updateNode(parts),
+    killTeamSandboxes: killTeamSandboxes(parts),
+    countRunningSandboxes: countRunningSandboxes(parts),
   };
 }

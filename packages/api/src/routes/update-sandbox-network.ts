@@ -23,6 +23,7 @@ export function updateSandboxNetwork(parts: SandboxParts): Handler<"updateSandbo
       if (readFailure(thrown) === "missing") throw sandboxFaults.missing({ sandboxId }, thrown);
       throw apiFaults.rules_not_in_force({ nodeId: record.nodeId }, thrown);
     });
+    parts.events.sandboxRulesReplaced(record);
     return { status: 204 };
   };
 }

@@ -19,6 +19,9 @@ export async function changeEnd(
   });
   if (record === undefined) throw sandboxFaults.missing({ sandboxId });
   parts.expiry.arm(record.endsAtMs);
-  if (record.endsAtMs !== beforeMs) void tellNode(parts, record);
+  if (record.endsAtMs !== beforeMs) {
+    parts.events.sandboxEndMoved(record);
+    void tellNode(parts, record);
+  }
   return record;
 }

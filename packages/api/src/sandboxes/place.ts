@@ -71,10 +71,13 @@ async function tryOn<T>(
 ): Promise<{ result: T } | NodeFailure> {
   node.starting += 1;
   try {
-    return { result: await start(node) };
+    const result = await start(node);
+    node.createSuccesses += 1;
+    return { result };
   } catch (thrown) {
     if (isFault(thrown)) throw thrown;
     const failure = readFailure(thrown);
+    node.createFails += 1;
     if (failure !== "full") events.nodeFailed({ nodeId: node.id, doing: "start", thrown });
     return failure;
   } finally {

@@ -293,9 +293,24 @@ export const restDocument: unknown = {
             "AdminTeamAuth": []
           }
         ],
+        "parameters": [
+          {
+            "$ref": "#/components/parameters/sandboxIDs"
+          }
+        ],
         "responses": {
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
+          "200": {
+            "description": "The newest sample of each that has one.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/SandboxesWithMetrics"
+                }
+              }
+            }
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -785,11 +800,27 @@ export const restDocument: unknown = {
         "parameters": [
           {
             "$ref": "#/components/parameters/sandboxID"
+          },
+          {
+            "$ref": "#/components/parameters/startMs"
+          },
+          {
+            "$ref": "#/components/parameters/logLimit"
           }
         ],
         "responses": {
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
+          "200": {
+            "description": "Oldest first.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/SandboxLogs"
+                }
+              }
+            }
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -817,11 +848,30 @@ export const restDocument: unknown = {
         "parameters": [
           {
             "$ref": "#/components/parameters/sandboxID"
+          },
+          {
+            "$ref": "#/components/parameters/startS"
+          },
+          {
+            "$ref": "#/components/parameters/endS"
           }
         ],
         "responses": {
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
+          "200": {
+            "description": "Oldest first.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "type": "array",
+                  "items": {
+                    "$ref": "#/components/schemas/SandboxMetric"
+                  }
+                }
+              }
+            }
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -849,11 +899,36 @@ export const restDocument: unknown = {
         "parameters": [
           {
             "$ref": "#/components/parameters/sandboxID"
+          },
+          {
+            "$ref": "#/components/parameters/cursorMs"
+          },
+          {
+            "$ref": "#/components/parameters/logLimit"
+          },
+          {
+            "$ref": "#/components/parameters/logDirection"
+          },
+          {
+            "$ref": "#/components/parameters/logLevel"
+          },
+          {
+            "$ref": "#/components/parameters/logSearch"
           }
         ],
         "responses": {
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
+          "200": {
+            "description": "In the direction asked for.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/SandboxLogsV2"
+                }
+              }
+            }
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -1517,8 +1592,21 @@ export const restDocument: unknown = {
           }
         ],
         "responses": {
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
+          "200": {
+            "description": "Each with a key made for this answer.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "type": "array",
+                  "items": {
+                    "$ref": "#/components/schemas/Team"
+                  }
+                }
+              }
+            }
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -1546,11 +1634,30 @@ export const restDocument: unknown = {
         "parameters": [
           {
             "$ref": "#/components/parameters/teamID"
+          },
+          {
+            "$ref": "#/components/parameters/startS"
+          },
+          {
+            "$ref": "#/components/parameters/endS"
           }
         ],
         "responses": {
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
+          "200": {
+            "description": "Oldest first.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "type": "array",
+                  "items": {
+                    "$ref": "#/components/schemas/TeamMetric"
+                  }
+                }
+              }
+            }
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -1578,11 +1685,30 @@ export const restDocument: unknown = {
         "parameters": [
           {
             "$ref": "#/components/parameters/teamID"
+          },
+          {
+            "$ref": "#/components/parameters/teamMetric"
+          },
+          {
+            "$ref": "#/components/parameters/startS"
+          },
+          {
+            "$ref": "#/components/parameters/endS"
           }
         ],
         "responses": {
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
+          "200": {
+            "description": "The highest of the range.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/MaxTeamMetric"
+                }
+              }
+            }
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -1597,11 +1723,35 @@ export const restDocument: unknown = {
         "security": [
           {
             "AuthProviderBearerAuth": []
+          },
+          {
+            "AdminApiKeyAuth": [],
+            "AdminTeamAuth": []
           }
         ],
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {
+                "$ref": "#/components/schemas/NewAccessToken"
+              }
+            }
+          }
+        },
         "responses": {
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
+          "201": {
+            "description": "Shown this once.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/CreatedAccessToken"
+                }
+              }
+            }
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -1616,6 +1766,10 @@ export const restDocument: unknown = {
         "security": [
           {
             "AuthProviderBearerAuth": []
+          },
+          {
+            "AdminApiKeyAuth": [],
+            "AdminTeamAuth": []
           }
         ],
         "parameters": [
@@ -1624,8 +1778,21 @@ export const restDocument: unknown = {
           }
         ],
         "responses": {
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
+          "204": {
+            "description": "It is gone."
+          },
+          "404": {
+            "description": "There is none. The body is the text `id not found`.",
+            "content": {
+              "text/plain": {
+                "schema": {
+                  "type": "string"
+                }
+              }
+            }
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -1648,8 +1815,21 @@ export const restDocument: unknown = {
           }
         ],
         "responses": {
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
+          "200": {
+            "description": "Oldest first.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "type": "array",
+                  "items": {
+                    "$ref": "#/components/schemas/TeamAPIKey"
+                  }
+                }
+              }
+            }
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       },
@@ -1663,11 +1843,35 @@ export const restDocument: unknown = {
           {
             "AuthProviderBearerAuth": [],
             "AuthProviderTeamAuth": []
+          },
+          {
+            "AdminApiKeyAuth": [],
+            "AdminTeamAuth": []
           }
         ],
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {
+                "$ref": "#/components/schemas/NewTeamAPIKey"
+              }
+            }
+          }
+        },
         "responses": {
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
+          "201": {
+            "description": "Shown this once.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/CreatedTeamAPIKey"
+                }
+              }
+            }
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -1694,9 +1898,32 @@ export const restDocument: unknown = {
             "$ref": "#/components/parameters/apiKeyID"
           }
         ],
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {
+                "$ref": "#/components/schemas/UpdateTeamAPIKey"
+              }
+            }
+          }
+        },
         "responses": {
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
+          "202": {
+            "description": "It has the new name."
+          },
+          "404": {
+            "description": "There is none. The body is the text `id not found`.",
+            "content": {
+              "text/plain": {
+                "schema": {
+                  "type": "string"
+                }
+              }
+            }
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       },
@@ -1722,8 +1949,21 @@ export const restDocument: unknown = {
           }
         ],
         "responses": {
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
+          "204": {
+            "description": "It opens nothing from the next second on."
+          },
+          "404": {
+            "description": "There is none. The body is the text `id not found`.",
+            "content": {
+              "text/plain": {
+                "schema": {
+                  "type": "string"
+                }
+              }
+            }
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -1998,9 +2238,27 @@ export const restDocument: unknown = {
             "AdminApiKeyAuth": []
           }
         ],
+        "parameters": [
+          {
+            "$ref": "#/components/parameters/clusterID"
+          }
+        ],
         "responses": {
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
+          "200": {
+            "description": "They are.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "type": "array",
+                  "items": {
+                    "$ref": "#/components/schemas/Node"
+                  }
+                }
+              }
+            }
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -2020,11 +2278,27 @@ export const restDocument: unknown = {
         "parameters": [
           {
             "$ref": "#/components/parameters/nodeID"
+          },
+          {
+            "$ref": "#/components/parameters/clusterID"
           }
         ],
         "responses": {
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
+          "200": {
+            "description": "It is.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/NodeDetail"
+                }
+              }
+            }
+          },
+          "404": {
+            "description": "There is none. No body."
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       },
@@ -2044,9 +2318,25 @@ export const restDocument: unknown = {
             "$ref": "#/components/parameters/nodeID"
           }
         ],
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {
+                "$ref": "#/components/schemas/NodeStatusChange"
+              }
+            }
+          }
+        },
         "responses": {
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
+          "204": {
+            "description": "It has that status."
+          },
+          "404": {
+            "description": "There is none. No body."
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -2069,8 +2359,18 @@ export const restDocument: unknown = {
           }
         ],
         "responses": {
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
+          "200": {
+            "description": "How it went.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/AdminSandboxKillResult"
+                }
+              }
+            }
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -2116,9 +2416,29 @@ export const restDocument: unknown = {
             "$ref": "#/components/parameters/teamID"
           }
         ],
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {
+                "$ref": "#/components/schemas/NewTeamAPIKey"
+              }
+            }
+          }
+        },
         "responses": {
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
+          "201": {
+            "description": "Shown this once.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/CreatedTeamAPIKey"
+                }
+              }
+            }
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -2144,8 +2464,21 @@ export const restDocument: unknown = {
           }
         ],
         "responses": {
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
+          "204": {
+            "description": "It opens nothing from the next second on."
+          },
+          "404": {
+            "description": "There is none. The body is the text `id not found`.",
+            "content": {
+              "text/plain": {
+                "schema": {
+                  "type": "string"
+                }
+              }
+            }
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -2163,8 +2496,21 @@ export const restDocument: unknown = {
           }
         ],
         "responses": {
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
+          "200": {
+            "description": "Teams without any are left out; up to 5 s old.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "type": "object",
+                  "additionalProperties": {
+                    "type": "integer"
+                  }
+                }
+              }
+            }
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -2270,7 +2616,8 @@ export const restDocument: unknown = {
         "in": "path",
         "required": true,
         "schema": {
-          "type": "string"
+          "type": "string",
+          "format": "uuid"
         }
       },
       "apiKeyID": {
@@ -2278,7 +2625,8 @@ export const restDocument: unknown = {
         "in": "path",
         "required": true,
         "schema": {
-          "type": "string"
+          "type": "string",
+          "format": "uuid"
         }
       },
       "accessTokenID": {
@@ -2286,7 +2634,8 @@ export const restDocument: unknown = {
         "in": "path",
         "required": true,
         "schema": {
-          "type": "string"
+          "type": "string",
+          "format": "uuid"
         }
       },
       "volumeID": {
@@ -2394,6 +2743,124 @@ export const restDocument: unknown = {
           "format": "int32",
           "minimum": 1,
           "maximum": 100
+        }
+      },
+      "sandboxIDs": {
+        "name": "sandbox_ids",
+        "in": "query",
+        "required": true,
+        "style": "form",
+        "explode": false,
+        "schema": {
+          "type": "array",
+          "items": {
+            "type": "string"
+          },
+          "minItems": 1,
+          "maxItems": 100,
+          "uniqueItems": true
+        }
+      },
+      "startS": {
+        "name": "start",
+        "in": "query",
+        "description": "Unix seconds.",
+        "schema": {
+          "type": "integer",
+          "format": "int64",
+          "minimum": 0,
+          "maximum": 100000000000
+        }
+      },
+      "endS": {
+        "name": "end",
+        "in": "query",
+        "description": "Unix seconds.",
+        "schema": {
+          "type": "integer",
+          "format": "int64",
+          "minimum": 0,
+          "maximum": 100000000000
+        }
+      },
+      "startMs": {
+        "name": "start",
+        "in": "query",
+        "description": "Unix milliseconds.",
+        "schema": {
+          "type": "integer",
+          "format": "int64",
+          "minimum": 0,
+          "maximum": 100000000000000
+        }
+      },
+      "cursorMs": {
+        "name": "cursor",
+        "in": "query",
+        "description": "Unix milliseconds; forward begins with it, backward before it.",
+        "schema": {
+          "type": "integer",
+          "format": "int64",
+          "minimum": 0,
+          "maximum": 100000000000000
+        }
+      },
+      "logLimit": {
+        "name": "limit",
+        "in": "query",
+        "schema": {
+          "type": "integer",
+          "format": "int32",
+          "minimum": 0,
+          "maximum": 1000
+        }
+      },
+      "logDirection": {
+        "name": "direction",
+        "in": "query",
+        "schema": {
+          "type": "string",
+          "enum": [
+            "forward",
+            "backward"
+          ]
+        }
+      },
+      "logLevel": {
+        "name": "level",
+        "in": "query",
+        "description": "The least level.",
+        "schema": {
+          "$ref": "#/components/schemas/LogLevel"
+        }
+      },
+      "logSearch": {
+        "name": "search",
+        "in": "query",
+        "description": "Must stand in the message, upper and lower case as given.",
+        "schema": {
+          "type": "string",
+          "maxLength": 256
+        }
+      },
+      "teamMetric": {
+        "name": "metric",
+        "in": "query",
+        "required": true,
+        "schema": {
+          "type": "string",
+          "enum": [
+            "concurrent_sandboxes",
+            "sandbox_start_rate"
+          ]
+        }
+      },
+      "clusterID": {
+        "name": "clusterID",
+        "in": "query",
+        "schema": {
+          "type": "string",
+          "format": "uuid"
         }
       },
       "teamIDFilter": {
@@ -2836,6 +3303,623 @@ export const restDocument: unknown = {
               "kill",
               "pause"
             ]
+          }
+        }
+      },
+      "LogLevel": {
+        "type": "string",
+        "enum": [
+          "debug",
+          "info",
+          "warn",
+          "error"
+        ]
+      },
+      "SandboxLog": {
+        "type": "object",
+        "required": [
+          "timestamp",
+          "line"
+        ],
+        "properties": {
+          "timestamp": {
+            "type": "string",
+            "format": "date-time"
+          },
+          "line": {
+            "type": "string",
+            "description": "A JSON object with `message`, `level`, `logger` and the entry's fields."
+          }
+        }
+      },
+      "SandboxLogEntry": {
+        "type": "object",
+        "required": [
+          "timestamp",
+          "message",
+          "level",
+          "fields"
+        ],
+        "properties": {
+          "timestamp": {
+            "type": "string",
+            "format": "date-time"
+          },
+          "message": {
+            "type": "string"
+          },
+          "level": {
+            "$ref": "#/components/schemas/LogLevel"
+          },
+          "fields": {
+            "$ref": "#/components/schemas/StringMap"
+          }
+        }
+      },
+      "SandboxLogs": {
+        "type": "object",
+        "required": [
+          "logs",
+          "logEntries"
+        ],
+        "properties": {
+          "logs": {
+            "type": "array",
+            "items": {
+              "$ref": "#/components/schemas/SandboxLog"
+            }
+          },
+          "logEntries": {
+            "type": "array",
+            "items": {
+              "$ref": "#/components/schemas/SandboxLogEntry"
+            }
+          }
+        }
+      },
+      "SandboxLogsV2": {
+        "type": "object",
+        "required": [
+          "logs"
+        ],
+        "properties": {
+          "logs": {
+            "type": "array",
+            "items": {
+              "$ref": "#/components/schemas/SandboxLogEntry"
+            }
+          }
+        }
+      },
+      "SandboxMetric": {
+        "type": "object",
+        "required": [
+          "timestamp",
+          "timestampUnix",
+          "cpuCount",
+          "cpuUsedPct",
+          "memUsed",
+          "memTotal",
+          "memCache",
+          "diskUsed",
+          "diskTotal"
+        ],
+        "properties": {
+          "timestamp": {
+            "type": "string",
+            "format": "date-time",
+            "deprecated": true
+          },
+          "timestampUnix": {
+            "type": "integer",
+            "format": "int64",
+            "description": "Seconds."
+          },
+          "cpuCount": {
+            "type": "integer",
+            "format": "int32"
+          },
+          "cpuUsedPct": {
+            "type": "number",
+            "format": "float",
+            "description": "Of all CPUs together, 0 to 100."
+          },
+          "memUsed": {
+            "type": "integer",
+            "format": "int64",
+            "description": "Bytes."
+          },
+          "memTotal": {
+            "type": "integer",
+            "format": "int64",
+            "description": "Bytes."
+          },
+          "memCache": {
+            "type": "integer",
+            "format": "int64",
+            "description": "Bytes."
+          },
+          "diskUsed": {
+            "type": "integer",
+            "format": "int64",
+            "description": "Bytes."
+          },
+          "diskTotal": {
+            "type": "integer",
+            "format": "int64",
+            "description": "Bytes."
+          }
+        }
+      },
+      "SandboxesWithMetrics": {
+        "type": "object",
+        "required": [
+          "sandboxes"
+        ],
+        "properties": {
+          "sandboxes": {
+            "type": "object",
+            "additionalProperties": {
+              "$ref": "#/components/schemas/SandboxMetric"
+            }
+          }
+        }
+      },
+      "Team": {
+        "type": "object",
+        "required": [
+          "teamID",
+          "name",
+          "apiKey",
+          "isDefault"
+        ],
+        "properties": {
+          "teamID": {
+            "type": "string"
+          },
+          "name": {
+            "type": "string"
+          },
+          "apiKey": {
+            "type": "string"
+          },
+          "isDefault": {
+            "type": "boolean"
+          }
+        }
+      },
+      "TeamMetric": {
+        "type": "object",
+        "required": [
+          "timestamp",
+          "timestampUnix",
+          "concurrentSandboxes",
+          "sandboxStartRate"
+        ],
+        "properties": {
+          "timestamp": {
+            "type": "string",
+            "format": "date-time",
+            "deprecated": true
+          },
+          "timestampUnix": {
+            "type": "integer",
+            "format": "int64",
+            "description": "Seconds."
+          },
+          "concurrentSandboxes": {
+            "type": "integer",
+            "format": "int32"
+          },
+          "sandboxStartRate": {
+            "type": "number",
+            "format": "float",
+            "description": "Starts per second."
+          }
+        }
+      },
+      "MaxTeamMetric": {
+        "type": "object",
+        "required": [
+          "timestamp",
+          "timestampUnix",
+          "value"
+        ],
+        "properties": {
+          "timestamp": {
+            "type": "string",
+            "format": "date-time",
+            "deprecated": true
+          },
+          "timestampUnix": {
+            "type": "integer",
+            "format": "int64",
+            "description": "Seconds."
+          },
+          "value": {
+            "type": "number"
+          }
+        }
+      },
+      "IdentifierMaskingDetails": {
+        "type": "object",
+        "required": [
+          "prefix",
+          "valueLength",
+          "maskedValuePrefix",
+          "maskedValueSuffix"
+        ],
+        "properties": {
+          "prefix": {
+            "type": "string"
+          },
+          "valueLength": {
+            "type": "integer"
+          },
+          "maskedValuePrefix": {
+            "type": "string"
+          },
+          "maskedValueSuffix": {
+            "type": "string"
+          }
+        }
+      },
+      "NewAccessToken": {
+        "type": "object",
+        "required": [
+          "name"
+        ],
+        "properties": {
+          "name": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 256
+          }
+        }
+      },
+      "CreatedAccessToken": {
+        "type": "object",
+        "required": [
+          "id",
+          "name",
+          "token",
+          "mask",
+          "createdAt"
+        ],
+        "properties": {
+          "id": {
+            "type": "string",
+            "format": "uuid"
+          },
+          "name": {
+            "type": "string"
+          },
+          "token": {
+            "type": "string"
+          },
+          "mask": {
+            "$ref": "#/components/schemas/IdentifierMaskingDetails"
+          },
+          "createdAt": {
+            "type": "string",
+            "format": "date-time"
+          }
+        }
+      },
+      "NewTeamAPIKey": {
+        "type": "object",
+        "required": [
+          "name"
+        ],
+        "properties": {
+          "name": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 256
+          }
+        }
+      },
+      "UpdateTeamAPIKey": {
+        "type": "object",
+        "required": [
+          "name"
+        ],
+        "properties": {
+          "name": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 256
+          }
+        }
+      },
+      "TeamAPIKey": {
+        "type": "object",
+        "required": [
+          "id",
+          "name",
+          "mask",
+          "createdAt"
+        ],
+        "properties": {
+          "id": {
+            "type": "string",
+            "format": "uuid"
+          },
+          "name": {
+            "type": "string"
+          },
+          "mask": {
+            "$ref": "#/components/schemas/IdentifierMaskingDetails"
+          },
+          "createdAt": {
+            "type": "string",
+            "format": "date-time"
+          },
+          "createdBy": {
+            "oneOf": [
+              {
+                "$ref": "#/components/schemas/TeamUser"
+              },
+              {
+                "type": "null"
+              }
+            ]
+          },
+          "lastUsed": {
+            "type": [
+              "string",
+              "null"
+            ],
+            "format": "date-time"
+          }
+        }
+      },
+      "CreatedTeamAPIKey": {
+        "allOf": [
+          {
+            "$ref": "#/components/schemas/TeamAPIKey"
+          },
+          {
+            "type": "object",
+            "required": [
+              "key"
+            ],
+            "properties": {
+              "key": {
+                "type": "string"
+              }
+            }
+          }
+        ]
+      },
+      "NodeStatus": {
+        "type": "string",
+        "enum": [
+          "ready",
+          "draining",
+          "connecting",
+          "unhealthy",
+          "standby"
+        ]
+      },
+      "NodeStatusChange": {
+        "type": "object",
+        "required": [
+          "status"
+        ],
+        "properties": {
+          "clusterID": {
+            "type": "string",
+            "format": "uuid"
+          },
+          "status": {
+            "$ref": "#/components/schemas/NodeStatus"
+          }
+        }
+      },
+      "MachineInfo": {
+        "type": "object",
+        "required": [
+          "cpuFamily",
+          "cpuModel",
+          "cpuModelName",
+          "cpuArchitecture"
+        ],
+        "properties": {
+          "cpuFamily": {
+            "type": "string"
+          },
+          "cpuModel": {
+            "type": "string"
+          },
+          "cpuModelName": {
+            "type": "string"
+          },
+          "cpuArchitecture": {
+            "type": "string"
+          }
+        }
+      },
+      "DiskMetrics": {
+        "type": "object",
+        "required": [
+          "mountPoint",
+          "device",
+          "filesystemType",
+          "usedBytes",
+          "totalBytes"
+        ],
+        "properties": {
+          "mountPoint": {
+            "type": "string"
+          },
+          "device": {
+            "type": "string"
+          },
+          "filesystemType": {
+            "type": "string"
+          },
+          "usedBytes": {
+            "type": "integer",
+            "format": "int64"
+          },
+          "totalBytes": {
+            "type": "integer",
+            "format": "int64"
+          }
+        }
+      },
+      "NodeMetrics": {
+        "type": "object",
+        "required": [
+          "allocatedCPU",
+          "cpuPercent",
+          "cpuCount",
+          "allocatedMemoryBytes",
+          "memoryUsedBytes",
+          "memoryTotalBytes",
+          "hugePagesTotal",
+          "hugePagesUsed",
+          "hugePagesReserved",
+          "hugePageSizeBytes",
+          "disks"
+        ],
+        "properties": {
+          "allocatedCPU": {
+            "type": "integer"
+          },
+          "cpuPercent": {
+            "type": "integer"
+          },
+          "cpuCount": {
+            "type": "integer"
+          },
+          "allocatedMemoryBytes": {
+            "type": "integer",
+            "format": "int64"
+          },
+          "memoryUsedBytes": {
+            "type": "integer",
+            "format": "int64"
+          },
+          "memoryTotalBytes": {
+            "type": "integer",
+            "format": "int64"
+          },
+          "hugePagesTotal": {
+            "type": "integer",
+            "format": "int64"
+          },
+          "hugePagesUsed": {
+            "type": "integer",
+            "format": "int64"
+          },
+          "hugePagesReserved": {
+            "type": "integer",
+            "format": "int64"
+          },
+          "hugePageSizeBytes": {
+            "type": "integer",
+            "format": "int64"
+          },
+          "disks": {
+            "type": "array",
+            "items": {
+              "$ref": "#/components/schemas/DiskMetrics"
+            }
+          }
+        }
+      },
+      "NodeDetail": {
+        "type": "object",
+        "required": [
+          "id",
+          "serviceInstanceID",
+          "clusterID",
+          "status",
+          "statusChangedAt",
+          "sandboxCount",
+          "metrics",
+          "createSuccesses",
+          "createFails",
+          "version",
+          "commit",
+          "machineInfo"
+        ],
+        "properties": {
+          "id": {
+            "type": "string"
+          },
+          "serviceInstanceID": {
+            "type": "string"
+          },
+          "clusterID": {
+            "type": "string",
+            "format": "uuid"
+          },
+          "status": {
+            "$ref": "#/components/schemas/NodeStatus"
+          },
+          "statusChangedAt": {
+            "type": "string",
+            "format": "date-time"
+          },
+          "sandboxCount": {
+            "type": "integer",
+            "format": "int64"
+          },
+          "metrics": {
+            "$ref": "#/components/schemas/NodeMetrics"
+          },
+          "createSuccesses": {
+            "type": "integer",
+            "format": "int64"
+          },
+          "createFails": {
+            "type": "integer",
+            "format": "int64"
+          },
+          "version": {
+            "type": "string"
+          },
+          "commit": {
+            "type": "string"
+          },
+          "machineInfo": {
+            "$ref": "#/components/schemas/MachineInfo"
+          }
+        }
+      },
+      "Node": {
+        "allOf": [
+          {
+            "$ref": "#/components/schemas/NodeDetail"
+          },
+          {
+            "type": "object",
+            "required": [
+              "sandboxStartingCount"
+            ],
+            "properties": {
+              "sandboxStartingCount": {
+                "type": "integer"
+              }
+            }
+          }
+        ]
+      },
+      "AdminSandboxKillResult": {
+        "type": "object",
+        "required": [
+          "killedCount",
+          "failedCount"
+        ],
+        "properties": {
+          "killedCount": {
+            "type": "integer"
+          },
+          "failedCount": {
+            "type": "integer"
           }
         }
       },

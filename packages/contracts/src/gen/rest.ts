@@ -994,6 +994,221 @@ export interface components {
             /** @enum {string} */
             onTimeout: "kill" | "pause";
         };
+        /** @enum {string} */
+        LogLevel: "debug" | "info" | "warn" | "error";
+        SandboxLog: {
+            /** Format: date-time */
+            timestamp: string;
+            /** @description A JSON object with `message`, `level`, `logger` and the entry's fields. */
+            line: string;
+        };
+        SandboxLogEntry: {
+            /** Format: date-time */
+            timestamp: string;
+            message: string;
+            level: components["schemas"]["LogLevel"];
+            fields: components["schemas"]["StringMap"];
+        };
+        SandboxLogs: {
+            logs: components["schemas"]["SandboxLog"][];
+            logEntries: components["schemas"]["SandboxLogEntry"][];
+        };
+        SandboxLogsV2: {
+            logs: components["schemas"]["SandboxLogEntry"][];
+        };
+        SandboxMetric: {
+            /**
+             * Format: date-time
+             * @deprecated
+             */
+            timestamp: string;
+            /**
+             * Format: int64
+             * @description Seconds.
+             */
+            timestampUnix: number;
+            /** Format: int32 */
+            cpuCount: number;
+            /**
+             * Format: float
+             * @description Of all CPUs together, 0 to 100.
+             */
+            cpuUsedPct: number;
+            /**
+             * Format: int64
+             * @description Bytes.
+             */
+            memUsed: number;
+            /**
+             * Format: int64
+             * @description Bytes.
+             */
+            memTotal: number;
+            /**
+             * Format: int64
+             * @description Bytes.
+             */
+            memCache: number;
+            /**
+             * Format: int64
+             * @description Bytes.
+             */
+            diskUsed: number;
+            /**
+             * Format: int64
+             * @description Bytes.
+             */
+            diskTotal: number;
+        };
+        SandboxesWithMetrics: {
+            sandboxes: {
+                [key: string]: components["schemas"]["SandboxMetric"];
+            };
+        };
+        Team: {
+            teamID: string;
+            name: string;
+            apiKey: string;
+            isDefault: boolean;
+        };
+        TeamMetric: {
+            /**
+             * Format: date-time
+             * @deprecated
+             */
+            timestamp: string;
+            /**
+             * Format: int64
+             * @description Seconds.
+             */
+            timestampUnix: number;
+            /** Format: int32 */
+            concurrentSandboxes: number;
+            /**
+             * Format: float
+             * @description Starts per second.
+             */
+            sandboxStartRate: number;
+        };
+        MaxTeamMetric: {
+            /**
+             * Format: date-time
+             * @deprecated
+             */
+            timestamp: string;
+            /**
+             * Format: int64
+             * @description Seconds.
+             */
+            timestampUnix: number;
+            value: number;
+        };
+        IdentifierMaskingDetails: {
+            prefix: string;
+            valueLength: number;
+            maskedValuePrefix: string;
+            maskedValueSuffix: string;
+        };
+        NewAccessToken: {
+            name: string;
+        };
+        CreatedAccessToken: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            token: string;
+            mask: components["schemas"]["IdentifierMaskingDetails"];
+            /** Format: date-time */
+            createdAt: string;
+        };
+        NewTeamAPIKey: {
+            name: string;
+        };
+        UpdateTeamAPIKey: {
+            name: string;
+        };
+        TeamAPIKey: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            mask: components["schemas"]["IdentifierMaskingDetails"];
+            /** Format: date-time */
+            createdAt: string;
+            createdBy?: components["schemas"]["TeamUser"] | null;
+            /** Format: date-time */
+            lastUsed?: string | null;
+        };
+        CreatedTeamAPIKey: components["schemas"]["TeamAPIKey"] & {
+            key: string;
+        };
+        /** @enum {string} */
+        NodeStatus: "ready" | "draining" | "connecting" | "unhealthy" | "standby";
+        NodeStatusChange: {
+            /** Format: uuid */
+            clusterID?: string;
+            status: components["schemas"]["NodeStatus"];
+        };
+        MachineInfo: {
+            cpuFamily: string;
+            cpuModel: string;
+            cpuModelName: string;
+            cpuArchitecture: string;
+        };
+        DiskMetrics: {
+            mountPoint: string;
+            device: string;
+            filesystemType: string;
+            /** Format: int64 */
+            usedBytes: number;
+            /** Format: int64 */
+            totalBytes: number;
+        };
+        NodeMetrics: {
+            allocatedCPU: number;
+            cpuPercent: number;
+            cpuCount: number;
+            /** Format: int64 */
+            allocatedMemoryBytes: number;
+            /** Format: int64 */
+            memoryUsedBytes: number;
+            /** Format: int64 */
+            memoryTotalBytes: number;
+            /** Format: int64 */
+            hugePagesTotal: number;
+            /** Format: int64 */
+            hugePagesUsed: number;
+            /** Format: int64 */
+            hugePagesReserved: number;
+            /** Format: int64 */
+            hugePageSizeBytes: number;
+            disks: components["schemas"]["DiskMetrics"][];
+        };
+        NodeDetail: {
+            id: string;
+            serviceInstanceID: string;
+            /** Format: uuid */
+            clusterID: string;
+            status: components["schemas"]["NodeStatus"];
+            /** Format: date-time */
+            statusChangedAt: string;
+            /** Format: int64 */
+            sandboxCount: number;
+            metrics: components["schemas"]["NodeMetrics"];
+            /** Format: int64 */
+            createSuccesses: number;
+            /** Format: int64 */
+            createFails: number;
+            version: string;
+            commit: string;
+            machineInfo: components["schemas"]["MachineInfo"];
+        };
+        Node: components["schemas"]["NodeDetail"] & {
+            sandboxStartingCount: number;
+        };
+        AdminSandboxKillResult: {
+            killedCount: number;
+            failedCount: number;
+        };
         TemplateAlias: {
             templateID: string;
             public: boolean;
@@ -1079,6 +1294,23 @@ export interface components {
         templateFilter: string;
         nextToken: string;
         limit: number;
+        sandboxIDs: string[];
+        /** @description Unix seconds. */
+        startS: number;
+        /** @description Unix seconds. */
+        endS: number;
+        /** @description Unix milliseconds. */
+        startMs: number;
+        /** @description Unix milliseconds; forward begins with it, backward before it. */
+        cursorMs: number;
+        logLimit: number;
+        logDirection: "forward" | "backward";
+        /** @description The least level. */
+        logLevel: components["schemas"]["LogLevel"];
+        /** @description Must stand in the message, upper and lower case as given. */
+        logSearch: string;
+        teamMetric: "concurrent_sandboxes" | "sandbox_start_rate";
+        clusterID: string;
         teamIDFilter: string;
     };
     requestBodies: never;
@@ -1232,14 +1464,25 @@ export interface operations {
     };
     getSandboxesMetrics: {
         parameters: {
-            query?: never;
+            query: {
+                sandbox_ids: components["parameters"]["sandboxIDs"];
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            501: components["responses"]["NotSupported"];
+            /** @description The newest sample of each that has one. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SandboxesWithMetrics"];
+                };
+            };
+            default: components["responses"]["Error"];
         };
     };
     getSandbox: {
@@ -1502,7 +1745,11 @@ export interface operations {
     };
     getSandboxLogs: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Unix milliseconds. */
+                start?: components["parameters"]["startMs"];
+                limit?: components["parameters"]["logLimit"];
+            };
             header?: never;
             path: {
                 /** @description The id, optionally with `-<clientID>` behind it. */
@@ -1512,12 +1759,26 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            501: components["responses"]["NotSupported"];
+            /** @description Oldest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SandboxLogs"];
+                };
+            };
+            default: components["responses"]["Error"];
         };
     };
     getSandboxMetrics: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Unix seconds. */
+                start?: components["parameters"]["startS"];
+                /** @description Unix seconds. */
+                end?: components["parameters"]["endS"];
+            };
             header?: never;
             path: {
                 /** @description The id, optionally with `-<clientID>` behind it. */
@@ -1527,12 +1788,30 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            501: components["responses"]["NotSupported"];
+            /** @description Oldest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SandboxMetric"][];
+                };
+            };
+            default: components["responses"]["Error"];
         };
     };
     getSandboxLogsV2: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Unix milliseconds; forward begins with it, backward before it. */
+                cursor?: components["parameters"]["cursorMs"];
+                limit?: components["parameters"]["logLimit"];
+                direction?: components["parameters"]["logDirection"];
+                /** @description The least level. */
+                level?: components["parameters"]["logLevel"];
+                /** @description Must stand in the message, upper and lower case as given. */
+                search?: components["parameters"]["logSearch"];
+            };
             header?: never;
             path: {
                 /** @description The id, optionally with `-<clientID>` behind it. */
@@ -1542,7 +1821,16 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            501: components["responses"]["NotSupported"];
+            /** @description In the direction asked for. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SandboxLogsV2"];
+                };
+            };
+            default: components["responses"]["Error"];
         };
     };
     listSnapshots: {
@@ -1844,12 +2132,26 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            501: components["responses"]["NotSupported"];
+            /** @description Each with a key made for this answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Team"][];
+                };
+            };
+            default: components["responses"]["Error"];
         };
     };
     getTeamMetrics: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Unix seconds. */
+                start?: components["parameters"]["startS"];
+                /** @description Unix seconds. */
+                end?: components["parameters"]["endS"];
+            };
             header?: never;
             path: {
                 teamID: components["parameters"]["teamID"];
@@ -1858,12 +2160,27 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            501: components["responses"]["NotSupported"];
+            /** @description Oldest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamMetric"][];
+                };
+            };
+            default: components["responses"]["Error"];
         };
     };
     getTeamMetricsMax: {
         parameters: {
-            query?: never;
+            query: {
+                metric: components["parameters"]["teamMetric"];
+                /** @description Unix seconds. */
+                start?: components["parameters"]["startS"];
+                /** @description Unix seconds. */
+                end?: components["parameters"]["endS"];
+            };
             header?: never;
             path: {
                 teamID: components["parameters"]["teamID"];
@@ -1872,7 +2189,16 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            501: components["responses"]["NotSupported"];
+            /** @description The highest of the range. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MaxTeamMetric"];
+                };
+            };
+            default: components["responses"]["Error"];
         };
     };
     createAccessToken: {
@@ -1882,9 +2208,22 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAccessToken"];
+            };
+        };
         responses: {
-            501: components["responses"]["NotSupported"];
+            /** @description Shown this once. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedAccessToken"];
+                };
+            };
+            default: components["responses"]["Error"];
         };
     };
     deleteAccessToken: {
@@ -1898,7 +2237,23 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            501: components["responses"]["NotSupported"];
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description There is none. The body is the text `id not found`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            default: components["responses"]["Error"];
         };
     };
     listApiKeys: {
@@ -1910,7 +2265,16 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            501: components["responses"]["NotSupported"];
+            /** @description Oldest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamAPIKey"][];
+                };
+            };
+            default: components["responses"]["Error"];
         };
     };
     createApiKey: {
@@ -1920,9 +2284,22 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTeamAPIKey"];
+            };
+        };
         responses: {
-            501: components["responses"]["NotSupported"];
+            /** @description Shown this once. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedTeamAPIKey"];
+                };
+            };
+            default: components["responses"]["Error"];
         };
     };
     deleteApiKey: {
@@ -1936,7 +2313,23 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            501: components["responses"]["NotSupported"];
+            /** @description It opens nothing from the next second on. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description There is none. The body is the text `id not found`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            default: components["responses"]["Error"];
         };
     };
     updateApiKey: {
@@ -1948,9 +2341,29 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateTeamAPIKey"];
+            };
+        };
         responses: {
-            501: components["responses"]["NotSupported"];
+            /** @description It has the new name. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description There is none. The body is the text `id not found`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            default: components["responses"]["Error"];
         };
     };
     listVolumes: {
@@ -2073,19 +2486,32 @@ export interface operations {
     };
     listNodes: {
         parameters: {
-            query?: never;
+            query?: {
+                clusterID?: components["parameters"]["clusterID"];
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            501: components["responses"]["NotSupported"];
+            /** @description They are. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Node"][];
+                };
+            };
+            default: components["responses"]["Error"];
         };
     };
     getNode: {
         parameters: {
-            query?: never;
+            query?: {
+                clusterID?: components["parameters"]["clusterID"];
+            };
             header?: never;
             path: {
                 nodeID: components["parameters"]["nodeID"];
@@ -2094,7 +2520,23 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            501: components["responses"]["NotSupported"];
+            /** @description It is. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NodeDetail"];
+                };
+            };
+            /** @description There is none. No body. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
         };
     };
     updateNode: {
@@ -2106,9 +2548,27 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NodeStatusChange"];
+            };
+        };
         responses: {
-            501: components["responses"]["NotSupported"];
+            /** @description It has that status. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description There is none. No body. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
         };
     };
     killTeamSandboxes: {
@@ -2122,7 +2582,16 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            501: components["responses"]["NotSupported"];
+            /** @description How it went. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminSandboxKillResult"];
+                };
+            };
+            default: components["responses"]["Error"];
         };
     };
     cancelTeamBuilds: {
@@ -2148,9 +2617,22 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTeamAPIKey"];
+            };
+        };
         responses: {
-            501: components["responses"]["NotSupported"];
+            /** @description Shown this once. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedTeamAPIKey"];
+                };
+            };
+            default: components["responses"]["Error"];
         };
     };
     deleteTeamApiKey: {
@@ -2165,7 +2647,23 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            501: components["responses"]["NotSupported"];
+            /** @description It opens nothing from the next second on. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description There is none. The body is the text `id not found`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            default: components["responses"]["Error"];
         };
     };
     countRunningSandboxes: {
@@ -2177,7 +2675,18 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            501: components["responses"]["NotSupported"];
+            /** @description Teams without any are left out; up to 5 s old. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: number;
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
         };
     };
 }
