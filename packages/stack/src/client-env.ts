@@ -6,6 +6,7 @@ import type { Settings } from "./settings";
 
 export type ClientEnv = {
   readonly E2B_API_KEY: string;
+  readonly E2B_ACCESS_TOKEN: string;
   readonly E2B_API_URL: string;
   readonly E2B_SANDBOX_URL: string;
   readonly E2B_DOMAIN: string;
@@ -13,11 +14,12 @@ export type ClientEnv = {
 
 /** @throws Fault `stack_unreadable` when nothing was ever brought up here */
 export function clientEnv(settings: Settings): ClientEnv {
-  const { apiKey } = loadSecrets(pathsOf(settings.dataDir).secrets);
+  const { apiKey, accessToken } = loadSecrets(pathsOf(settings.dataDir).secrets);
   const host = reachableHost(settings.host);
   const authority = host.includes(":") ? `[${host}]` : host;
   return {
     E2B_API_KEY: apiKey,
+    E2B_ACCESS_TOKEN: accessToken,
     E2B_API_URL: `http://${authority}:${settings.ports.api}`,
     E2B_SANDBOX_URL: `http://${authority}:${settings.ports.proxy}`,
     E2B_DOMAIN: settings.domain,

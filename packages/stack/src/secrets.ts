@@ -6,6 +6,8 @@ import { readJson, writeJson } from "./json-file";
 export type Secrets = {
   /** The local team's key, in the form the stock clients insist on. */
   readonly apiKey: string;
+  /** The local owner's, for clients that act as a user. */
+  readonly accessToken: string;
   readonly adminToken: string;
   /** Seeds the access tokens of sandboxes; another seed would lock clients out of running ones. */
   readonly tokenSeed: string;
@@ -17,6 +19,7 @@ const hex = (bytes: number): string => randomBytes(bytes).toString("hex");
 
 const MAKERS: { readonly [K in keyof Secrets]: () => string } = {
   apiKey: () => `e2b_${hex(20)}`,
+  accessToken: () => `sk_e2b_${hex(20)}`,
   adminToken: () => hex(24),
   tokenSeed: () => hex(32),
   postgresPassword: () => hex(16),
