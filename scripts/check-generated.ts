@@ -18,9 +18,11 @@ const changed = [...new Set([...before.keys(), ...after.keys()])].filter(
 for (const path of changed) console.log(`not current: ${path}; run: bun scripts/generate.ts`);
 process.exitCode = exitCode === 0 && changed.length === 0 ? 0 : 1;
 
-/** All files in folders called `gen`, by content. */
+/** All files in folders called `gen`, the reference pages and the README, by content. */
 function hashes(): Map<string, string> {
-  const files = [...new Glob("packages/**/gen/**/*").scanSync({ cwd: root, onlyFiles: true })];
+  const files = ["packages/**/gen/**/*", "docs/reference/*.md", "README.md"].flatMap((pattern) => [
+    ...new Glob(pattern).scanSync({ cwd: root, onlyFiles: true }),
+  ]);
   return new Map(
     files
       .filter((path) => !path.includes("node_modules/"))
