@@ -138,7 +138,7 @@ async function prepareDatabase(of: {
   const { newest } = await migrate({ connectionString });
   const db = openDatabase({ connectionString });
   try {
-    const { teamId } = await ensureInstallation(db, of.secrets);
+    const { teamId } = await ensureInstallation(db, { apiKey: of.secrets.apiKey, accessToken: of.secrets.accessToken });
     const template = {
       teamId,
       alias: "base",

@@ -5,7 +5,14 @@ import { type ServiceInputs, serviceSpecs } from "./table";
 function specsAt(host: string) {
   const inputs: ServiceInputs = {
     settings: resolveSettings({ dataDir: "/nowhere/sandlot", host }, () => "10.12.0.0/16"),
-    secrets: { apiKey: "k", adminToken: "a", tokenSeed: "s", postgresPassword: "p", redisPassword: "r" },
+    secrets: {
+      apiKey: "k",
+      accessToken: "a",
+      adminToken: "a",
+      tokenSeed: "s",
+      postgresPassword: "p",
+      redisPassword: "r",
+    },
     baseBuildId: "b",
     guestLayer: "/nowhere/sandlot/artifacts/guest/1",
     guestProxies: { http: "", https: "", none: "" },
