@@ -1,14 +1,4 @@
-/** Builds dist/orchestrator, one executable. Run as `bun apps/orchestrator/build.ts` from anywhere. */
-import { join } from "node:path";
+/** Builds dist/orchestrator. Run as `bun apps/orchestrator/build.ts` from anywhere. */
+import { compileService } from "../compile-service";
 
-const root = join(import.meta.dir, "../..");
-const outcome = await Bun.build({
-  entrypoints: [join(import.meta.dir, "main.ts")],
-  compile: { outfile: join(root, "dist/orchestrator") },
-  minify: true,
-  bytecode: true,
-  format: "esm",
-  target: "bun",
-});
-for (const message of outcome.logs) console.error(message);
-if (!outcome.success) process.exitCode = 1;
+await compileService("orchestrator");
