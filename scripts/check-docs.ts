@@ -1,4 +1,4 @@
-/** Links of documents resolve, every package has its page, agents' guide is short. Called by check.ts. */
+/** Links and quoted paths of documents resolve, every package has its page, agents' guide is short. Called by check.ts. */
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { packages, ROOT, trackedFiles } from "./check/workspace";
@@ -11,6 +11,7 @@ export function checkDocs(): string[] {
   const lines = readFileSync(join(ROOT, "AGENTS.md"), "utf8").split("\n").length;
   return [
     ...pages.flatMap(links),
+    ...pages.flatMap((page) => quotedPaths(page, files)),
     ...packages(files)
       .filter(({ folder }) => folder.startsWith("packages/") && !files.includes(`${folder}/README.md`))
       .map(({ folder }) => `${folder} has no README.md`),
@@ -30,6 +31,17 @@ function links(page: string): string[] {
     if (anchor === undefined || !file.endsWith(".md")) return [];
     return anchors(file).has(anchor) ? [] : [`${page} links to ${target}, and there is no such heading`];
   });
+}
+
+/** A path in backticks that begins with a folder of the root: it is there, from the root. `*` and the like name no one file. */
+function quotedPaths(page: string, files: readonly string[]): string[] {
+  const text = withoutFences(readFileSync(join(ROOT, page), "utf8"));
+  const roots = "apps|bench|docs|packages|scripts|spec|templates|tests";
+  const quoted = [...text.matchAll(new RegExp(`\`((?:${roots})/[\\w./-]+)\``, "g"))].map(([, path = ""]) => path);
+  const gone = quoted.filter(
+    (path) => !files.some((file) => file === path || file.startsWith(path.replace(/\/?$/, "/"))),
+  );
+  return gone.map((path) => `${page} names ${path}, which is not there`);
 }
 
 const withoutFences = (text: string): string => text.replace(/^```[\s\S]*?^```/gm, "");
