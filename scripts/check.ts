@@ -3,6 +3,7 @@ import { checkBundle } from "./check-bundle";
 import { checkDocs } from "./check-docs";
 import { checkFences } from "./check-fences";
 import { checkHabits } from "./check-habits";
+import { checkMigrations } from "./check-migrations";
 import { checkPromises } from "./check-promises";
 import { checkRings } from "./check-rings";
 import { checkSizes } from "./check-sizes";
@@ -12,6 +13,7 @@ const CHECKS: Readonly<Record<string, () => string[] | Promise<string[]>>> = {
   rings: checkRings,
   bundle: checkBundle,
   habits: checkHabits,
+  migrations: checkMigrations,
   docs: checkDocs,
   fences: checkFences,
   promises: checkPromises,
