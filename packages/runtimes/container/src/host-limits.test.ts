@@ -30,6 +30,18 @@ test("the first raises, the last puts back, whoever comes between", async () => 
   expect(await readdir(here.places.notesDir)).toEqual([]);
 });
 
+test("an installation from before a limit was raised does not hide what that was", async () => {
+  await using here = await host({ "kernel/pid_max": "32768\n", "fs/inotify/max_user_instances": "128\n" });
+  await mkdir(here.places.notesDir);
+  await writeFile(join(here.places.notesDir, "host_limits.aaaa"), JSON.stringify({ "kernel/pid_max": 32768 }));
+  await holdHostLimits("aaaa", here.places);
+  await holdHostLimits("bbbb", here.places);
+  await dropHostLimits("aaaa", here.places);
+  expect(await here.value("fs/inotify/max_user_instances")).toBe("1073741824");
+  await dropHostLimits("bbbb", here.places);
+  expect(await here.value("fs/inotify/max_user_instances")).toBe("128");
+});
+
 test("what the host's owner changed meanwhile stays", async () => {
   await using here = await host({ "kernel/pid_max": "32768\n" });
   await holdHostLimits("aaaa", here.places);

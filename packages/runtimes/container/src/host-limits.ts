@@ -11,6 +11,9 @@ const WANTED: ReadonlyMap<string, number> = new Map([
   ["kernel/pid_max", 4_194_304], // default 32768: four fork bombs
   ["kernel/pty/max", 1_048_576], // default 4096, of which machines may take 3072
   ["fs/aio-max-nr", 268_435_456], // default 65536: one call of io_setup
+  // All machines count as one user of the host's, its root; a watcher and a watch are paid for by the machine's memory.
+  ["fs/inotify/max_user_instances", 1_073_741_824], // default 128 watchers
+  ["fs/inotify/max_user_watches", 1_073_741_824], // default by memory, 192536 at 24 GB: three large source trees
   ["net/ipv4/neigh/default/gc_thresh3", 65_536], // default 1024 for all namespaces together
   ["net/ipv4/neigh/default/gc_thresh2", 32_768],
 ]);
@@ -25,10 +28,9 @@ const HOST: HostLimitPlaces = { sysDir: "/proc/sys", notesDir: "/run/sandlot" };
 export async function holdHostLimits(tag: string, places: HostLimitPlaces = HOST): Promise<string[]> {
   await mkdir(places.notesDir, { recursive: true, mode: 0o755 });
   const notes = await readNotes(places);
-  if (!notes.has(tag)) {
-    const before: Values = { ...(await readAll(places)), ...[...notes.values()][0] };
-    await writeFile(join(places.notesDir, PREFIX + tag), JSON.stringify(before));
-  }
+  // What any note says was found before it was raised; a note of an earlier release may lack what is new in this one.
+  const before: Values = Object.assign({}, await readAll(places), ...notes.values());
+  await writeFile(join(places.notesDir, PREFIX + tag), JSON.stringify(before));
   const refused: string[] = [];
   for (const [path, wanted] of WANTED) {
     const now = await read(places, path);
