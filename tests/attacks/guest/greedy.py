@@ -128,7 +128,7 @@ def names():
 
 def log():
     """Into PID 1's own output, which the node reads."""
-    with open("/proc/1/fd/1", "wb", buffering=0) as out:
+    with open("/proc/1/fd/1", "ab", buffering=0) as out:
         end = time.time() + seconds
         written = 0
         while time.time() < end and written < 512 << 20:
