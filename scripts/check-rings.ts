@@ -36,7 +36,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   api: [...KIT, ...ADAPTERS, "domain", "contracts"],
   "client-proxy": [...KIT, ...ADAPTERS, "domain", "contracts"],
   orchestrator: [...KIT, ...ADAPTERS, "domain", "contracts"],
-  // They start services as executables and never import one.
+  // They start services as executables.
   stack: [...KIT, ...ADAPTERS, "domain", "contracts"],
   cli: [...KIT, "domain", "contracts", "stack"],
   // A main imports its own service and what starts a process.
@@ -46,7 +46,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   "app-envd": ["envd", "config", "lifetime", "telemetry"],
   "app-cli": ["cli", "config", "lifetime", "telemetry"],
   // Clients have no private doors.
-  tests: ["contracts", "lifetime", "stack", "testkit"],
+  tests: ["contracts"],
   bench: ["stack"],
   scripts: ["*"],
 };
@@ -56,7 +56,7 @@ const USED_OTHERWISE: Readonly<Record<string, readonly string[]>> = {
   stack: ["npm"], // copied into the base template
   scripts: ["@pgtyped/cli", "openapi-typescript"], // run as programs
   api: ["e2b", "e2b-oldest"], // named by the test that runs both
-  tests: ["e2b", "e2b-oldest"], // named by a variable of the environment
+  tests: ["e2b", "e2b-oldest", "@e2b/cli"], // named by a variable of the environment, or run
   bench: ["e2b"], // named by a flag
 };
 
@@ -118,8 +118,12 @@ const isGenerated = (pack: Package, to: string): boolean =>
   (short(pack.name) === "contracts" && to === "@bufbuild/protobuf") ||
   (short(pack.name) === "db" && to === "@pgtyped/runtime");
 
-const leaves = (pack: Package, file: string, from: string): boolean =>
-  !normalize(join(dirname(file), from)).startsWith(`${pack.folder}/`) && pack.folder !== "scripts";
+/** Build recipes share what lies beside the executables' folders. */
+const leaves = (pack: Package, file: string, from: string): boolean => {
+  const to = normalize(join(dirname(file), from));
+  const isRecipe = /^apps\/[^/]+\/build\.ts$/.test(file) && dirname(to) === "apps";
+  return !to.startsWith(`${pack.folder}/`) && !isRecipe && pack.folder !== "scripts";
+};
 
 /** Imports that are there at run time; a type may look back. */
 function fileGraph(imports: ReadonlyMap<string, readonly Import[]>): Map<string, string[]> {
