@@ -1,0 +1,50 @@
+/** Which way dependencies point, as data. Used by scripts/check-rings.ts. */
+
+export const KIT = ["faults", "config", "lifetime", "telemetry", "linux", "host", "testkit"];
+const ADAPTERS = ["db", "state", "runtime-contract", "runtime-container", "network", "proxy"];
+
+/** What each package may import of ours. Outer rings may import inner ones, never the reverse; services know no other service. */
+export const MAY: Readonly<Record<string, readonly string[]>> = {
+  faults: [],
+  config: [],
+  lifetime: [],
+  telemetry: [],
+  linux: ["faults"],
+  host: ["faults", "lifetime"],
+  testkit: ["host", "lifetime"],
+  contracts: [],
+  domain: ["faults"],
+  db: [...KIT, "domain"],
+  state: [...KIT, "domain"],
+  network: [...KIT, "domain"],
+  proxy: [...KIT, "domain"],
+  "runtime-contract": [...KIT, "domain"],
+  "runtime-container": [...KIT, "domain", "runtime-contract"],
+  // It ships into every guest.
+  envd: [...KIT, "contracts"],
+  api: [...KIT, ...ADAPTERS, "domain", "contracts"],
+  "client-proxy": [...KIT, ...ADAPTERS, "domain", "contracts"],
+  orchestrator: [...KIT, ...ADAPTERS, "domain", "contracts"],
+  // They start services as executables.
+  stack: [...KIT, ...ADAPTERS, "domain", "contracts"],
+  cli: [...KIT, "domain", "contracts", "stack"],
+  // A main imports its own service and what starts a process.
+  "app-api": ["api", "config", "lifetime", "telemetry"],
+  "app-client-proxy": ["client-proxy", "config", "lifetime", "telemetry"],
+  "app-orchestrator": ["orchestrator", "config", "lifetime", "telemetry"],
+  "app-envd": ["envd", "config", "lifetime", "telemetry"],
+  "app-cli": ["cli", "config", "lifetime", "telemetry"],
+  // Clients have no private doors.
+  tests: ["contracts"],
+  bench: ["stack"],
+  scripts: ["*"],
+};
+
+/** Declared, and used in another way than by an import. */
+export const USED_OTHERWISE: Readonly<Record<string, readonly string[]>> = {
+  stack: ["npm"], // copied into the base template
+  scripts: ["@pgtyped/cli", "openapi-typescript"], // run as programs
+  api: ["e2b", "e2b-oldest"], // named by the test that runs both
+  tests: ["e2b", "e2b-oldest", "@e2b/cli"], // named by a variable of the environment, or run
+  bench: ["e2b"], // named by a flag
+};
