@@ -1,5 +1,6 @@
 /** The whole command-line program: signals, commands, exit code. */
 import { type CommandSpec, Interrupted } from "./command";
+import { doctorCommand } from "./commands/doctor";
 import { downCommand } from "./commands/down";
 import { envCommand } from "./commands/env";
 import { logsCommand } from "./commands/logs";
@@ -19,6 +20,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   statusCommand,
   envCommand,
   logsCommand,
+  doctorCommand,
   ...sandboxCommands,
   testCommand,
   superviseCommand,

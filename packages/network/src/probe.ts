@@ -31,24 +31,43 @@ export async function probeNetwork(): Promise<NetworkProbe> {
   return { usable: problems.length === 0, problems, notes };
 }
 
-/** Base chains of others that drop by default: an accept of ours cannot overrule them, whatever its priority. */
+/**
+ * Base chains of others that drop by default and hold no rule for our links, in themselves or where they jump to: an
+ * accept of ours cannot overrule them, whatever its priority.
+ */
 async function readForeignPolicies(): Promise<string[]> {
   const { nftables = [] } = JSON.parse(await runTool(["nft", "-j", "list", "chains"])) as {
     nftables?: { chain?: NftChain }[];
   };
-  const problems = nftables.flatMap(({ chain }) => {
+  const problems: string[] = [];
+  for (const { chain } of nftables) {
     if (chain?.policy !== "drop" || chain.table?.startsWith("sandlot_") || !["ip", "inet"].includes(chain.family ?? ""))
-      return [];
-    return chain.hook === "forward" || chain.hook === "input" ? [cure(chain)] : [];
-  });
+      continue;
+    if (chain.hook !== "forward" && chain.hook !== "input") continue;
+    const rules = await runTool(["nft", "list", "table", chain.family ?? "", chain.table ?? ""]).catch(() => "");
+    if (!letsUsThrough(rules, chain.hook)) problems.push(cure(chain));
+  }
   // Rules of the old iptables do not show in nft.
   const legacyTables = await readFile("/proc/net/ip_tables_names", "utf8").catch(() => "");
   if (legacyTables.includes("filter")) {
     const rules = await runTool(["iptables-legacy", "-S"]).catch(() => "");
-    for (const [, hook = ""] of rules.matchAll(/^-P (FORWARD|INPUT) DROP$/gm))
+    for (const [, hook = ""] of rules.matchAll(/^-P (FORWARD|INPUT) DROP$/gm)) {
+      if (
+        hook === "FORWARD"
+          ? /-i sl\+.* ACCEPT/.test(rules) && /-o sl\+.* ACCEPT/.test(rules)
+          : /-i sl\+.* ACCEPT/.test(rules)
+      )
+        continue;
       problems.push(cure({ family: "ip", table: "filter (iptables-legacy)", name: hook, hook: hook.toLowerCase() }));
+    }
   }
   return problems;
+}
+
+/** Whether somebody followed the cure. Pure; `rules` as `nft list table` prints them. */
+export function letsUsThrough(rules: string, hook: "forward" | "input"): boolean {
+  const accepts = (direction: string): boolean => new RegExp(`\\b${direction} "?sl\\*"?\\s.*\\baccept\\b`).test(rules);
+  return accepts("iifname") && (hook === "input" || accepts("oifname"));
 }
 
 function cure({ family = "", table = "", name = "", hook = "" }: NftChain): string {

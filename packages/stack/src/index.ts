@@ -6,6 +6,8 @@ export { restart } from "./commands/restart";
 export { type InstallationStatus, ISOLATION, type ServiceStatus, status } from "./commands/status";
 export { type UpResult, up } from "./commands/up";
 export { ensureDist, recipes } from "./dist";
+export { type Area, type Diagnosis, diagnose } from "./doctor/doctor";
+export type { Finding, FindingState } from "./doctor/finding";
 export { stackFaults } from "./faults";
 export { ensurePackages, missingPackages } from "./host/packages";
 export { CHECKOUT, DEFAULT_DATA_DIR, DIST, MACHINE_CACHE, pathsOf } from "./paths";

@@ -94,6 +94,10 @@ export function resolveSettings(request: SettingsRequest, freeCidr: () => string
   return settings;
 }
 
+export function defaultPorts(): Ports {
+  return Object.fromEntries(Object.entries(PORTS).map(([name, { fallback }]) => [name, fallback])) as Ports;
+}
+
 function resolvePorts(request: SettingsRequest, held: Settings | undefined): Ports {
   const rows = Object.entries(PORTS).map(([name, { fallback, offset }]) => {
     const said = request.ports?.[name as PortName];

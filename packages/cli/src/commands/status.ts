@@ -25,6 +25,7 @@ function table(now: InstallationStatus): string {
     `isolation     ${now.isolation}`,
     `slots         ${now.slotCidr}, tag ${now.tag}`,
     `sandboxes     ${now.sandboxes ?? "unknown"}`,
+    `disk          ${Math.floor(now.disk.freeBytes / 1024 ** 2)} MiB free${now.disk.isLow ? ": below the watermark, nothing new starts" : ""}`,
   ];
   return [...head, "", ...rows].join("\n").replace(/ +$/gm, "");
 }

@@ -1,6 +1,8 @@
 /** What runs on a data directory, and how it is. */
+import { isDiskLow } from "@sandlot/domain";
 import { markOf, readMark } from "@sandlot/host";
 import { clientEnv } from "../client-env";
+import { readDisk } from "../doctor/resources";
 import { type DataPaths, pathsOf } from "../paths";
 import { ask, isHealthy } from "../services/health";
 import { runningServers } from "../services/private-servers";
@@ -30,6 +32,8 @@ export type InstallationStatus = {
   readonly services: readonly ServiceStatus[];
   /** Undefined when the API does not say. */
   readonly sandboxes: number | undefined;
+  /** Below its watermark nothing new starts. */
+  readonly disk: { readonly freeBytes: number; readonly isLow: boolean };
 };
 
 /** All processes run and somebody watches them; asks no service, so it costs a millisecond. */
@@ -55,7 +59,13 @@ export async function status(dataDir: string): Promise<InstallationStatus> {
     isUp: services.every(({ state }) => state === "running"),
     services,
     sandboxes,
+    disk: diskOf(settings),
   };
+}
+
+function diskOf({ dataDir, diskReserveMiB }: Settings): InstallationStatus["disk"] {
+  const space = readDisk(dataDir);
+  return { freeBytes: space.freeBytes, isLow: isDiskLow(space, diskReserveMiB) };
 }
 
 async function serviceStates(paths: DataPaths, settings: Settings): Promise<ServiceStatus[]> {

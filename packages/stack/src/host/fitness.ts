@@ -29,7 +29,7 @@ export function readHostFacts(): HostFacts {
 }
 
 /** Idmapped overlay layers came with 5.19. */
-const KERNEL_FLOOR = [5, 19] as const;
+export const KERNEL_FLOOR = [5, 19] as const;
 
 /** Pure. The first thing that is wrong, in one line; undefined when all is well. */
 export function findProblem(host: HostFacts): string | undefined {
@@ -51,7 +51,7 @@ export function findProblem(host: HostFacts): string | undefined {
   return undefined;
 }
 
-function isDebianKin(osRelease: string): boolean {
+export function isDebianKin(osRelease: string): boolean {
   const ids = [...osRelease.matchAll(/^(?:ID|ID_LIKE)=(.*)$/gm)].flatMap(([, value]) =>
     (value ?? "").replaceAll('"', "").split(" "),
   );
@@ -84,15 +84,19 @@ export async function requireFitHost(): Promise<HostFacts> {
   return host;
 }
 
-/** A veth pair and a NAT rule, made in a namespace that is gone at once. @throws Fault `stack_host_unfit` */
+/** @throws Fault `stack_host_unfit` */
 export async function requireFitNetwork(): Promise<void> {
+  const problem = await findNetworkProblem();
+  if (problem !== undefined) throw stackFaults.host_unfit({ problem });
+}
+
+/** A veth pair and a NAT rule, made in a namespace that is gone at once. @returns what the kernel lacks, if anything */
+export async function findNetworkProblem(): Promise<string | undefined> {
   const veth = await tryRun(["unshare", "-n", "ip", "link", "add", "sl0", "type", "veth", "peer", "name", "sl1"]);
-  if (veth.exitCode !== 0)
-    throw stackFaults.host_unfit({ problem: `this kernel makes no veth links: ${veth.stderr.trim()}` });
+  if (veth.exitCode !== 0) return `this kernel makes no veth links: ${veth.stderr.trim()}`;
   const rules = "table inet t { chain c { type nat hook postrouting priority 100; masquerade; }; }";
   const nft = await tryRun(["unshare", "-n", "nft", rules]);
-  if (nft.exitCode !== 0)
-    throw stackFaults.host_unfit({ problem: `this kernel has no nftables NAT: ${nft.stderr.trim().split("\n")[0]}` });
+  return nft.exitCode === 0 ? undefined : `this kernel has no nftables NAT: ${nft.stderr.trim().split("\n")[0]}`;
 }
 
 function readText(path: string): string {

@@ -6,7 +6,7 @@ import type { Progress } from "../progress";
 import { watchCommand } from "./commands";
 
 /** Name, and what it is for. */
-const NEEDED = [
+export const NEEDED = [
   "ca-certificates", // trust, and the list to compare the host's own additions with
   "debian-archive-keyring", // signatures of the base template's packages, also on Ubuntu
   "e2fsprogs", // writable disks of sandboxes
