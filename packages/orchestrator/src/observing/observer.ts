@@ -84,7 +84,9 @@ export function startObserver(parts: ObserverParts): AsyncDisposable {
     const end = output.bytes.lastIndexOf(0x0a) + 1;
     const isStuck = end === 0 && output.bytes.length === limits.guestOutputBytes;
     of.outputByte += isStuck ? output.bytes.length : end;
-    const add = (line: GuestLine): void => recorder.addLine({ ...ownerOf(record), ...line });
+    // A warm machine's daemon spoke before there was a sandbox: its lines count from the start.
+    const add = (line: GuestLine): void =>
+      recorder.addLine({ ...ownerOf(record), ...line, atMs: Math.max(line.atMs, record.startedAtMs) });
     of.linesLeft = Math.min(limits.guestLinesBurst, of.linesLeft + limits.guestLinesPerLook);
     const lines = readGuestLines(new TextDecoder().decode(output.bytes.subarray(0, end)), nowMs);
     const kept = lines.slice(0, of.linesLeft);
