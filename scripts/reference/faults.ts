@@ -20,7 +20,7 @@ export async function faultsPage(root: string): Promise<string> {
   });
   return `# Faults
 
-Every failure the code plans for. \`error_code\` of a JSON answer is the code; it never changes, texts may. \`<…>\` stands for a
+Every failure the code plans for. \`error_code\` of a JSON answer is the code; it never changes, texts may. \`{…}\` stands for a
 fact. Anything that is not in this table is a bug and is answered as a bare 500.
 
 ${table(["code", "kind", "HTTP", "Connect", "text"], rows)}`;
@@ -46,7 +46,7 @@ function sample(say: (facts: Readonly<Record<string, unknown>>) => string): stri
   const named = new Proxy({}, { get: (_, name) => placeholder(String(name)) });
   try {
     return String(say(named))
-      .replaceAll("undefined", "…")
+      .replace(/undefined|NaN/g, "…")
       .replace(/[<>]/g, (mark) => (mark === "<" ? "&lt;" : "&gt;"));
   } catch {
     return "";
