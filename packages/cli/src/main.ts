@@ -1,14 +1,17 @@
 /** The whole command-line program: signals, commands, exit code. */
 import { type CommandSpec, Interrupted } from "./command";
+import { completionCommand } from "./commands/completion";
 import { doctorCommand } from "./commands/doctor";
 import { downCommand } from "./commands/down";
 import { envCommand } from "./commands/env";
 import { logsCommand } from "./commands/logs";
 import { restartCommand } from "./commands/restart";
 import { sandboxCommands } from "./commands/sandbox";
+import { serviceCommands } from "./commands/service";
 import { statusCommand } from "./commands/status";
 import { superviseCommand } from "./commands/supervise";
 import { testCommand } from "./commands/test";
+import { uninstallCommand } from "./commands/uninstall";
 import { upCommand } from "./commands/up";
 import { runProgram } from "./program";
 
@@ -22,6 +25,9 @@ export const COMMANDS: readonly CommandSpec[] = [
   logsCommand,
   doctorCommand,
   ...sandboxCommands,
+  ...serviceCommands,
+  uninstallCommand,
+  completionCommand(() => COMMANDS),
   testCommand,
   superviseCommand,
 ];
@@ -29,6 +35,7 @@ export const COMMANDS: readonly CommandSpec[] = [
 /** What help says of the first word of commands of two. */
 export const GROUPS: Readonly<Record<string, string>> = {
   sandbox: "List, end and enter sandboxes",
+  service: "Come up with the machine, by systemd",
 };
 
 /** Sets the exit code; a third signal ends the process on the spot. */

@@ -32,6 +32,10 @@ export const stackFaults = defineFaults("stack", {
   },
   unreadable: { kind: "broken", say: (f: { path: string; why: string }) => `${f.path} cannot be used: ${f.why}` },
   residue_left: { kind: "broken", say: (f: { left: string }) => `could not remove everything; left are ${f.left}` },
+  unit_foreign: {
+    kind: "conflict",
+    say: (f: { path: string }) => `${f.path} was made by somebody else and is left alone`,
+  },
   setting_invalid: {
     kind: "invalid",
     say: (f: { flag: string; want: string; got: string }) => `${f.flag} must be ${f.want}, got ${f.got}`,
