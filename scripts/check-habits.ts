@@ -67,7 +67,7 @@ const isExcepted = (path: string, habit: Habit): boolean =>
 
 const withoutComment = (line: string): string => (/^\s*(\/\/|\*|\/\*)/.test(line) ? "" : line);
 
-const isScript = (path: string): boolean => /^scripts\/[^/]+\.ts$/.test(path);
+const isScript = (path: string): boolean => /^scripts\/[^/]+\.ts$/.test(path) && !isTest(path);
 
 /** A script says in its first line what it does and who calls it. */
 function opens(path: string): string[] {
