@@ -11,6 +11,10 @@ export const nodeFaults = defineFaults("node", {
     kind: "broken",
     say: (f: { buildId: string; reason: string }) => `the record of build '${f.buildId}' cannot be read: ${f.reason}`,
   },
+  already_runs: {
+    kind: "conflict",
+    say: (f: { what: string; pid: number }) => `another orchestrator (pid ${f.pid}) has the ${f.what} of this host`,
+  },
   sandbox_missing: { kind: "missing", say: (f: { sandboxId: string }) => `sandbox '${f.sandboxId}' not found` },
   full: {
     kind: "limited",

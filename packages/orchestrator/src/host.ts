@@ -6,6 +6,7 @@ import type { Logger } from "@sandlot/telemetry";
 import type { OrchestratorConfig } from "./config";
 import { predefinedAllows } from "./guests/guest-proxy";
 import { limits } from "./limits";
+import { holdNode } from "./node-lock";
 
 /** What the node asks of the machine it runs on. */
 export type HostParts = { readonly runtime: Runtime; readonly slots: SlotPool };
@@ -13,6 +14,7 @@ export type HostParts = { readonly runtime: Runtime; readonly slots: SlotPool };
 /** This host's own: containers on slots of real namespaces. Root only. */
 export async function startHost(config: OrchestratorConfig, logger: Logger): Promise<HostParts & AsyncDisposable> {
   await using held = new AsyncDisposableStack();
+  held.use(holdNode(config));
   const runtime = held.use(await startRuntime(config, logger));
   const slots = held.use(
     await startSlotPool(

@@ -5,18 +5,21 @@ import type { Runtime } from "@sandlot/runtime-contract";
 import type { Logger } from "@sandlot/telemetry";
 import type { OrchestratorConfig } from "./config";
 import { startRuntime } from "./host";
+import { forgetNode, holdNode } from "./node-lock";
 
 export type SweepHost = { readonly runtime: Runtime; readonly removeNetwork: () => Promise<void> };
 
 /**
  * Ends every machine of this installation and removes all it made on the host: mounts, disks, cgroups, namespaces,
- * links, rules, the journal. The service must not be running. Idempotent; also after a crash or half a sweep.
+ * links, rules, the journal. Idempotent; also after a crash or half a sweep.
+ * @throws Fault `node_already_runs` while the service runs
  */
 export async function sweepNode(
   config: OrchestratorConfig,
   parts: { logger: Logger; host?: SweepHost },
 ): Promise<{ ended: number }> {
   await using held = new AsyncDisposableStack();
+  if (parts.host === undefined) held.use(holdNode(config));
   const runtime = parts.host?.runtime ?? held.use(await startRuntime({ ...config, upperPoolSize: 0 }, parts.logger));
   const machines = await runtime.list();
   await Promise.all(
@@ -32,5 +35,6 @@ export async function sweepNode(
   await (parts.host?.removeNetwork() ?? removeNetwork({ tag, slotCidr }));
   for (const name of ["journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm"])
     await rm(join(config.basePath, name), { force: true });
+  if (parts.host === undefined) forgetNode(config);
   return { ended: machines.length };
 }

@@ -127,6 +127,23 @@ describe.skipIf(reason !== undefined)("a node on this host", () => {
     expect(await markOf("itwo")).toBe("two");
   }, 120_000);
 
+  it("lets no second orchestrator, and no sweep, at what a running one owns", async () => {
+    await using node = await realNode({ tag: "tno6", slotCidr: "10.231.5.0/24" });
+    await node.sandboxes.create(createRequest("imine", SIZE));
+    const second = (env: Record<string, string>, ...words: string[]) =>
+      node.tryRun({ GRPC_PORT: "0", PROXY_PORT: "0", ...env }, words);
+    const elsewhere = { ORCHESTRATOR_BASE_PATH: join(node.dir, "other") };
+    expect(await second({})).toMatchObject({ exitCode: 1, output: expect.stringContaining("another orchestrator") });
+    expect((await second(elsewhere)).output).toContain("has the installation tno6");
+    expect((await second({ INSTALLATION_TAG: "tno7" })).output).toContain("has the directory");
+    expect((await second({}, "sweep", "--all")).exitCode).toBe(1);
+    expect((await node.run("imine", "echo here")).stdout).toBe("here\n");
+    // Its machines outlive it and hold nothing that a successor needs.
+    await node.stop("SIGKILL");
+    await node.start();
+    expect((await node.run("imine", "echo here")).stdout).toBe("here\n");
+  }, 120_000);
+
   it("kill -9 while sandboxes are being made and ended: what is listed works, what is not is gone", async () => {
     await using node = await realNode({
       tag: "tno3",

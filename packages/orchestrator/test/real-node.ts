@@ -91,6 +91,18 @@ export async function realNode(of: { tag: string; slotCidr: string; env?: Record
     if ((await run.exited) !== 0) throw new Error(`sweep failed: ${text}`);
     return text;
   }
+  /** The same program beside the running one, with some of its environment changed. */
+  async function tryRun(change: Record<string, string>, words: readonly string[]) {
+    const child = Bun.spawn([process.execPath, join(ROOT, "apps/orchestrator/main.ts"), ...words], {
+      env: { ...env, ...change },
+      stdout: "pipe",
+      stderr: "pipe",
+      timeout: 20_000,
+    });
+    const texts = [new Response(child.stdout).text(), new Response(child.stderr).text()];
+    const [output, exitCode] = await Promise.all([Promise.all(texts), child.exited]);
+    return { output: output.join(""), exitCode };
+  }
   const transport = () => createGrpcTransport({ baseUrl: `http://127.0.0.1:${grpcPort}` });
   await start();
   return {
@@ -100,6 +112,7 @@ export async function realNode(of: { tag: string; slotCidr: string; env?: Record
     start,
     stop,
     sweep,
+    tryRun,
     /** Read at the next start. */
     env,
     guestLayer: join(DIST, "guest-layer"),

@@ -1,6 +1,7 @@
 /** What Linux offers and Bun does not: raw system calls by FFI. */
 export { asUser, type Identity, withCreds } from "./creds";
 export { ProcessHandle } from "./exit-info";
+export { type FileLock, takeFileLock } from "./file-lock";
 export {
   AT_FDCWD,
   cBytes,

@@ -11,6 +11,7 @@ const NUMBERS = {
   sendto: [44, 206],
   recvfrom: [45, 207],
   fcntl: [72, 25],
+  flock: [73, 32],
   ftruncate: [77, 46],
   fchown: [93, 55],
   umask: [95, 166],
