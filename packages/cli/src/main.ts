@@ -4,6 +4,7 @@ import { completionCommand } from "./commands/completion";
 import { doctorCommand } from "./commands/doctor";
 import { downCommand } from "./commands/down";
 import { envCommand } from "./commands/env";
+import { keyCommands } from "./commands/key";
 import { logsCommand } from "./commands/logs";
 import { restartCommand } from "./commands/restart";
 import { sandboxCommands } from "./commands/sandbox";
@@ -25,6 +26,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   logsCommand,
   doctorCommand,
   ...sandboxCommands,
+  ...keyCommands,
   ...serviceCommands,
   uninstallCommand,
   completionCommand(() => COMMANDS),
@@ -35,6 +37,7 @@ export const COMMANDS: readonly CommandSpec[] = [
 /** What help says of the first word of commands of two. */
 export const GROUPS: Readonly<Record<string, string>> = {
   sandbox: "List, end and enter sandboxes",
+  key: "Make, list and take away API keys",
   service: "Come up with the machine, by systemd",
 };
 

@@ -1,4 +1,5 @@
 /** Everything `sandlot` does to an installation on one machine. */
+export { type AdminAccess, adminAccess } from "./admin-access";
 export { type ClientEnv, clientEnv, databaseUrl, exportLines } from "./client-env";
 export { down } from "./commands/down";
 export { logNames, showLogs } from "./commands/logs";
