@@ -13,6 +13,7 @@ export type { Finding, FindingState } from "./doctor/finding";
 export { stackFaults } from "./faults";
 export { ensurePackages, missingPackages } from "./host/packages";
 export { installUnit, removeUnit } from "./host/systemd-unit";
+export { findHostWarnings } from "./host/warnings";
 export { CHECKOUT, DEFAULT_DATA_DIR, DIST, MACHINE_CACHE, pathsOf } from "./paths";
 export { prepareMachine } from "./prepare-machine";
 export { lineProgress, type Progress, silentProgress } from "./progress";

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "bun:test";
 import { rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { findResidue } from "@sandlot/host";
 import { freePorts, leftBy, temporaryDirectory } from "@sandlot/testkit";
 import { CHECKOUT, tagOf } from "../src/index";
 
@@ -134,10 +135,41 @@ describe("an installation", () => {
   );
 
   it(
-    "leaves nothing on down, even half dead",
+    "warns of a firewall of others that drops what sandboxes send, and says the cure",
+    async () => {
+      // Its own accept lets everything pass: the policy alone is what is seen.
+      const table = `sl_foreign_${residueOf.tag}`;
+      const chain = "chain FORWARD { type filter hook forward priority 0; policy drop; accept; }";
+      const rules = Bun.spawn(["nft", `table ip ${table} { ${chain}; }`]);
+      expect(await rules.exited).toBe(0);
+      try {
+        for (const words of [["status"], ["up", "--detach"]]) {
+          const line = (await sandlot(...words)).out.split("\n").find((one) => one.includes(table));
+          expect(line).toMatch(
+            /^warning.* FORWARD drops what it does not know: .*iptables -I FORWARD -i sl\+ -j ACCEPT/,
+          );
+        }
+      } finally {
+        await Bun.spawn(["nft", "delete", "table", "ip", table]).exited;
+      }
+      expect((await sandlot("status")).out).not.toContain(table);
+    },
+    LONG_MS,
+  );
+
+  it(
+    "leaves nothing on down when everything but the sandbox itself was killed",
     async () => {
       const now = await status();
-      for (const name of ["supervisor", "orchestrator", "postgres"]) process.kill(pidOf(now, name), "SIGKILL");
+      expect(now.sandboxes).toBe(1);
+      const supervisor = pidOf(now, "supervisor");
+      process.kill(supervisor, "SIGKILL"); // first: it would bring the others back
+      for (const { pid = 0 } of now.services) if (pid > 1 && pid !== supervisor) process.kill(pid, "SIGKILL");
+      const helpers = (await findResidue(residueOf)).filter(
+        ({ kind, name }) => kind === "process" && /launcher|lxcfs/.test(name.split(" ")[1] ?? ""),
+      );
+      expect(helpers.length).toBeGreaterThan(1);
+      for (const { name } of helpers) process.kill(Number(name.split(" ")[0]), "SIGKILL");
       expect(await sandlot("down")).toMatchObject({ code: 0, err: "" });
       expect(await leftBy(residueOf, 0)).toEqual([]);
       expect(await sandlot("down")).toMatchObject({ code: 0, err: "" });

@@ -27,5 +27,6 @@ function table(now: InstallationStatus): string {
     `sandboxes     ${now.sandboxes ?? "unknown"}`,
     `disk          ${Math.floor(now.disk.freeBytes / 1024 ** 2)} MiB free${now.disk.isLow ? ": below the watermark, nothing new starts" : ""}`,
   ];
-  return [...head, "", ...rows].join("\n").replace(/ +$/gm, "");
+  const warnings = now.warnings.map((line) => `warning       ${line}`);
+  return [...head, ...warnings, "", ...rows].join("\n").replace(/ +$/gm, "");
 }

@@ -1,4 +1,14 @@
-import { down, exportLines, ISOLATION, lineProgress, type Progress, pathsOf, supervise, up } from "@sandlot/stack";
+import {
+  down,
+  exportLines,
+  findHostWarnings,
+  ISOLATION,
+  lineProgress,
+  type Progress,
+  pathsOf,
+  supervise,
+  up,
+} from "@sandlot/stack";
 import { silentLogger } from "@sandlot/telemetry";
 import { command, Interrupted, type Interrupts, type Io } from "../command";
 import { DATA, SETUP, settingsRequest } from "../flags";
@@ -29,6 +39,7 @@ export const upCommand = command({
         `ready after ${((performance.now() - startMs) / 1000).toFixed(1)} s, logs in ${pathsOf(dataDir).logs}`,
       );
     io.out(`isolation: ${ISOLATION}`);
+    for (const line of await findHostWarnings()) io.out(`warning: ${line}`);
     io.out(`\n${exportLines(result.env)}\n`);
     if (result.wasRunning || flags.detach) return 0;
     return await stayInForeground({ dataDir, io, interrupts, progress });

@@ -3,6 +3,7 @@ import { isDiskLow } from "@sandlot/domain";
 import { markOf, readMark } from "@sandlot/host";
 import { clientEnv } from "../client-env";
 import { readDisk } from "../doctor/resources";
+import { findHostWarnings } from "../host/warnings";
 import { type DataPaths, pathsOf } from "../paths";
 import { ask, isHealthy } from "../services/health";
 import { runningServers } from "../services/private-servers";
@@ -34,6 +35,8 @@ export type InstallationStatus = {
   readonly sandboxes: number | undefined;
   /** Below its watermark nothing new starts. */
   readonly disk: { readonly freeBytes: number; readonly isLow: boolean };
+  /** What else on this host stops sandboxes from working, one line each with its cure. */
+  readonly warnings: readonly string[];
 };
 
 /** All processes run and somebody watches them; asks no service, so it costs a millisecond. */
@@ -50,7 +53,11 @@ export function isSupervised(dataDir: string): boolean {
 export async function status(dataDir: string): Promise<InstallationStatus> {
   const settings = loadSettings(dataDir);
   const paths = pathsOf(settings.dataDir);
-  const [services, sandboxes] = await Promise.all([serviceStates(paths, settings), countSandboxes(settings)]);
+  const [services, sandboxes, warnings] = await Promise.all([
+    serviceStates(paths, settings),
+    countSandboxes(settings),
+    findHostWarnings(),
+  ]);
   return {
     dataDir: settings.dataDir,
     tag: settings.tag,
@@ -60,6 +67,7 @@ export async function status(dataDir: string): Promise<InstallationStatus> {
     services,
     sandboxes,
     disk: diskOf(settings),
+    warnings,
   };
 }
 
