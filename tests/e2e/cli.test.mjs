@@ -76,7 +76,7 @@ test("metrics and logs are printed", async () => {
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line));
-  assert.ok(lines.every(({ logger, level }) => logger === "sandbox" && level === "INFO"));
+  assert.ok(lines.every(({ logger, level }) => logger === "sandbox" && level === "info"));
 });
 
 test("what is not there is said plainly", async () => {

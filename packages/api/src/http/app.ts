@@ -35,7 +35,9 @@ function refuse(thrown: unknown, logger: Logger, fields: Record<string, unknown>
 
 function render({ status, headers, body, text }: AnyAnswer): Response {
   const init = { status, ...(headers && { headers }) };
-  if (text !== undefined) return new Response(text, init);
+  if (text !== undefined) {
+    return new Response(text, { ...init, headers: { ...headers, "Content-Type": "text/plain; charset=utf-8" } });
+  }
   return body === undefined ? new Response(null, init) : Response.json(body, init);
 }
 

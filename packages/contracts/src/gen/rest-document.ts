@@ -677,6 +677,9 @@ export const restDocument: unknown = {
         "responses": {
           "501": {
             "$ref": "#/components/responses/NotSupported"
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -709,6 +712,9 @@ export const restDocument: unknown = {
         "responses": {
           "501": {
             "$ref": "#/components/responses/NotSupported"
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -741,6 +747,9 @@ export const restDocument: unknown = {
         "responses": {
           "501": {
             "$ref": "#/components/responses/NotSupported"
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -773,6 +782,9 @@ export const restDocument: unknown = {
         "responses": {
           "501": {
             "$ref": "#/components/responses/NotSupported"
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -956,6 +968,9 @@ export const restDocument: unknown = {
         "responses": {
           "501": {
             "$ref": "#/components/responses/NotSupported"
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -1025,6 +1040,9 @@ export const restDocument: unknown = {
         "responses": {
           "501": {
             "$ref": "#/components/responses/NotSupported"
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -1094,6 +1112,9 @@ export const restDocument: unknown = {
         "responses": {
           "501": {
             "$ref": "#/components/responses/NotSupported"
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       },
@@ -1119,6 +1140,9 @@ export const restDocument: unknown = {
         "responses": {
           "501": {
             "$ref": "#/components/responses/NotSupported"
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -1149,6 +1173,9 @@ export const restDocument: unknown = {
         "responses": {
           "501": {
             "$ref": "#/components/responses/NotSupported"
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       },
@@ -1174,6 +1201,9 @@ export const restDocument: unknown = {
         "responses": {
           "501": {
             "$ref": "#/components/responses/NotSupported"
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -1201,6 +1231,9 @@ export const restDocument: unknown = {
         "responses": {
           "501": {
             "$ref": "#/components/responses/NotSupported"
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -1233,6 +1266,9 @@ export const restDocument: unknown = {
         "responses": {
           "501": {
             "$ref": "#/components/responses/NotSupported"
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       },
@@ -1259,6 +1295,9 @@ export const restDocument: unknown = {
         "responses": {
           "501": {
             "$ref": "#/components/responses/NotSupported"
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       },
@@ -1292,6 +1331,9 @@ export const restDocument: unknown = {
         "responses": {
           "501": {
             "$ref": "#/components/responses/NotSupported"
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       },
@@ -1325,6 +1367,9 @@ export const restDocument: unknown = {
         "responses": {
           "501": {
             "$ref": "#/components/responses/NotSupported"
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -1360,6 +1405,9 @@ export const restDocument: unknown = {
         "responses": {
           "501": {
             "$ref": "#/components/responses/NotSupported"
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -1392,6 +1440,9 @@ export const restDocument: unknown = {
         "responses": {
           "501": {
             "$ref": "#/components/responses/NotSupported"
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -1430,6 +1481,9 @@ export const restDocument: unknown = {
         "responses": {
           "501": {
             "$ref": "#/components/responses/NotSupported"
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -1461,6 +1515,9 @@ export const restDocument: unknown = {
         "responses": {
           "501": {
             "$ref": "#/components/responses/NotSupported"
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -1496,6 +1553,9 @@ export const restDocument: unknown = {
         "responses": {
           "501": {
             "$ref": "#/components/responses/NotSupported"
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -1534,6 +1594,9 @@ export const restDocument: unknown = {
         "responses": {
           "501": {
             "$ref": "#/components/responses/NotSupported"
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -1572,6 +1635,9 @@ export const restDocument: unknown = {
         "responses": {
           "501": {
             "$ref": "#/components/responses/NotSupported"
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -1991,6 +2057,9 @@ export const restDocument: unknown = {
         "responses": {
           "501": {
             "$ref": "#/components/responses/NotSupported"
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       },
@@ -2016,6 +2085,9 @@ export const restDocument: unknown = {
         "responses": {
           "501": {
             "$ref": "#/components/responses/NotSupported"
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -2048,6 +2120,9 @@ export const restDocument: unknown = {
         "responses": {
           "501": {
             "$ref": "#/components/responses/NotSupported"
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       },
@@ -2078,6 +2153,9 @@ export const restDocument: unknown = {
         "responses": {
           "501": {
             "$ref": "#/components/responses/NotSupported"
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -2105,6 +2183,9 @@ export const restDocument: unknown = {
         "responses": {
           "501": {
             "$ref": "#/components/responses/NotSupported"
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       },
@@ -2130,6 +2211,9 @@ export const restDocument: unknown = {
         "responses": {
           "501": {
             "$ref": "#/components/responses/NotSupported"
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -2162,6 +2246,9 @@ export const restDocument: unknown = {
         "responses": {
           "501": {
             "$ref": "#/components/responses/NotSupported"
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       },
@@ -2192,6 +2279,9 @@ export const restDocument: unknown = {
         "responses": {
           "501": {
             "$ref": "#/components/responses/NotSupported"
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       },
@@ -2222,6 +2312,9 @@ export const restDocument: unknown = {
         "responses": {
           "501": {
             "$ref": "#/components/responses/NotSupported"
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }
@@ -2395,6 +2488,9 @@ export const restDocument: unknown = {
         "responses": {
           "501": {
             "$ref": "#/components/responses/NotSupported"
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
           }
         }
       }

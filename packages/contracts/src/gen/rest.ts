@@ -1696,6 +1696,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             501: components["responses"]["NotSupported"];
+            default: components["responses"]["Error"];
         };
     };
     resumeSandbox: {
@@ -1711,6 +1712,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             501: components["responses"]["NotSupported"];
+            default: components["responses"]["Error"];
         };
     };
     forkSandbox: {
@@ -1726,6 +1728,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             501: components["responses"]["NotSupported"];
+            default: components["responses"]["Error"];
         };
     };
     createSnapshot: {
@@ -1741,6 +1744,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             501: components["responses"]["NotSupported"];
+            default: components["responses"]["Error"];
         };
     };
     getSandboxLogs: {
@@ -1843,6 +1847,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             501: components["responses"]["NotSupported"];
+            default: components["responses"]["Error"];
         };
     };
     listTemplates: {
@@ -1878,6 +1883,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             501: components["responses"]["NotSupported"];
+            default: components["responses"]["Error"];
         };
     };
     getTemplateAlias: {
@@ -1914,6 +1920,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             501: components["responses"]["NotSupported"];
+            default: components["responses"]["Error"];
         };
     };
     deleteTemplateTags: {
@@ -1926,6 +1933,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             501: components["responses"]["NotSupported"];
+            default: components["responses"]["Error"];
         };
     };
     listTemplatesV2: {
@@ -1938,6 +1946,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             501: components["responses"]["NotSupported"];
+            default: components["responses"]["Error"];
         };
     };
     createTemplateV2: {
@@ -1950,6 +1959,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             501: components["responses"]["NotSupported"];
+            default: components["responses"]["Error"];
         };
     };
     createTemplateV3: {
@@ -1962,6 +1972,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             501: components["responses"]["NotSupported"];
+            default: components["responses"]["Error"];
         };
     };
     getTemplate: {
@@ -1976,6 +1987,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             501: components["responses"]["NotSupported"];
+            default: components["responses"]["Error"];
         };
     };
     rebuildTemplate: {
@@ -1990,6 +2002,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             501: components["responses"]["NotSupported"];
+            default: components["responses"]["Error"];
         };
     };
     deleteTemplate: {
@@ -2004,6 +2017,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             501: components["responses"]["NotSupported"];
+            default: components["responses"]["Error"];
         };
     };
     updateTemplate: {
@@ -2018,6 +2032,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             501: components["responses"]["NotSupported"];
+            default: components["responses"]["Error"];
         };
     };
     updateTemplateV2: {
@@ -2032,6 +2047,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             501: components["responses"]["NotSupported"];
+            default: components["responses"]["Error"];
         };
     };
     listTemplateTags: {
@@ -2046,6 +2062,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             501: components["responses"]["NotSupported"];
+            default: components["responses"]["Error"];
         };
     };
     getTemplateFileLink: {
@@ -2061,6 +2078,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             501: components["responses"]["NotSupported"];
+            default: components["responses"]["Error"];
         };
     };
     startTemplateBuild: {
@@ -2076,6 +2094,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             501: components["responses"]["NotSupported"];
+            default: components["responses"]["Error"];
         };
     };
     startTemplateBuildV2: {
@@ -2091,6 +2110,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             501: components["responses"]["NotSupported"];
+            default: components["responses"]["Error"];
         };
     };
     getTemplateBuildStatus: {
@@ -2106,6 +2126,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             501: components["responses"]["NotSupported"];
+            default: components["responses"]["Error"];
         };
     };
     getTemplateBuildLogs: {
@@ -2121,6 +2142,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             501: components["responses"]["NotSupported"];
+            default: components["responses"]["Error"];
         };
     };
     listTeams: {
@@ -2376,6 +2398,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             501: components["responses"]["NotSupported"];
+            default: components["responses"]["Error"];
         };
     };
     createVolume: {
@@ -2388,6 +2411,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             501: components["responses"]["NotSupported"];
+            default: components["responses"]["Error"];
         };
     };
     getVolume: {
@@ -2402,6 +2426,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             501: components["responses"]["NotSupported"];
+            default: components["responses"]["Error"];
         };
     };
     deleteVolume: {
@@ -2416,6 +2441,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             501: components["responses"]["NotSupported"];
+            default: components["responses"]["Error"];
         };
     };
     listSecrets: {
@@ -2428,6 +2454,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             501: components["responses"]["NotSupported"];
+            default: components["responses"]["Error"];
         };
     };
     createSecret: {
@@ -2440,6 +2467,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             501: components["responses"]["NotSupported"];
+            default: components["responses"]["Error"];
         };
     };
     getSecret: {
@@ -2454,6 +2482,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             501: components["responses"]["NotSupported"];
+            default: components["responses"]["Error"];
         };
     };
     addSecretVersion: {
@@ -2468,6 +2497,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             501: components["responses"]["NotSupported"];
+            default: components["responses"]["Error"];
         };
     };
     deleteSecret: {
@@ -2482,6 +2512,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             501: components["responses"]["NotSupported"];
+            default: components["responses"]["Error"];
         };
     };
     listNodes: {
@@ -2606,6 +2637,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             501: components["responses"]["NotSupported"];
+            default: components["responses"]["Error"];
         };
     };
     createTeamApiKey: {
