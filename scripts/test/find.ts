@@ -22,6 +22,6 @@ export function integrationFiles(): string[] {
 }
 
 /** Driven by the stock client under Node. */
-export function clientFiles(folder: "e2e" | "attacks" | "faults" | "soak"): string[] {
+export function clientFiles(folder: "e2e" | "attacks" | "faults" | "hosts" | "soak"): string[] {
   return existsSync(join(CHECKOUT, "tests", folder)) ? find(`tests/${folder}/**/*.test.mjs`) : [];
 }

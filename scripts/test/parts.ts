@@ -102,7 +102,7 @@ async function driveClients(run: Run, installation: TestInstallation, withSoak: 
     await nodeTest(run, { name: `e2e with ${name}`, files: clientFiles("e2e"), limitSeconds: 300, env });
   }
   const { env } = installation;
-  for (const folder of ["attacks", "faults", ...(withSoak ? (["soak"] as const) : [])] as const) {
+  for (const folder of ["attacks", "faults", "hosts", ...(withSoak ? (["soak"] as const) : [])] as const) {
     const files = clientFiles(folder);
     if (files.length > 0)
       await nodeTest(run, { name: folder, files, limitSeconds: folder === "soak" ? 7_200 : 300, env });

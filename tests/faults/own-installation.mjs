@@ -26,12 +26,13 @@ async function freePortBase() {
   throw new Error("no free ports");
 }
 
-export async function startOwnInstallation() {
-  const dataDir = mkdtempSync(join(tmpdir(), "sandlot-own-"));
+/** `flags` of its first `up`; `parent` for a data directory on a file system of its own. */
+export async function startOwnInstallation({ flags = [], parent = tmpdir() } = {}) {
+  const dataDir = mkdtempSync(join(parent, "sandlot-own-"));
   chmodSync(dataDir, 0o711);
   const sandlot = async (...words) =>
     (await run(join(root, "sandlot"), [...words, "--data", dataDir], { timeout: 180_000, maxBuffer: 1 << 24 })).stdout;
-  await sandlot("up", "--detach", "--port-base", String(await freePortBase()));
+  await sandlot("up", "--detach", "--port-base", String(await freePortBase()), ...flags);
   const env = JSON.parse(await sandlot("env", "--json"));
   const { tag } = JSON.parse(readFileSync(join(dataDir, "stack.json"), "utf8"));
   const connection = {
