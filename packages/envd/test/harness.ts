@@ -57,7 +57,7 @@ export async function startTestEnvd(env: Record<string, string> = {}): Promise<T
   };
 }
 
-async function readPort(stdout: ReadableStream<Uint8Array>): Promise<number> {
+export async function readPort(stdout: ReadableStream<Uint8Array>): Promise<number> {
   let text = "";
   const reader = stdout.getReader();
   for (;;) {
