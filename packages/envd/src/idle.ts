@@ -1,18 +1,27 @@
 /** Gives memory back once requests have ceased: hundreds of sandboxes idle side by side on one machine. */
-import { IDLE_TRIM_AFTER_MS } from "./limits";
+import { IDLE_TRIM_AFTER_MS, IDLE_TRIM_LATE_MS } from "./limits";
 import type { Answer } from "./server";
 
-/** Wraps the answerer; after each burst of requests there is one collection, never one while they come. */
+/**
+ * Wraps the answerer; after each burst of requests there is one collection, never one while they come. A machine that
+ * was frozen meanwhile is thawed for a request, and what fell due in between must not come before it.
+ */
 export function trimmingWhenIdle(answer: Answer): Answer & Disposable {
   let timer: Timer | undefined;
+  let dueAtMs = 0;
+  const onDue = (): void => {
+    timer = undefined;
+    if (performance.now() > dueAtMs + IDLE_TRIM_LATE_MS) {
+      later();
+      return;
+    }
+    Bun.gc(true);
+    Bun.shrink();
+  };
   const later = (): void => {
+    dueAtMs = performance.now() + IDLE_TRIM_AFTER_MS;
     if (timer !== undefined) timer.refresh();
-    else
-      timer = setTimeout(() => {
-        timer = undefined;
-        Bun.gc(true);
-        Bun.shrink();
-      }, IDLE_TRIM_AFTER_MS);
+    else timer = setTimeout(onDue, IDLE_TRIM_AFTER_MS);
   };
   later(); // what starting needed is garbage too
   const wrapped: Answer = (request) => {

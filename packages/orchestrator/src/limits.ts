@@ -33,13 +33,18 @@ export const limits = {
   warmYieldBytes: 384 * 1024 * 1024,
   /** What one idle warm machine may cost while it settles; reserved before making one. */
   warmCostBytes: 96 * 1024 * 1024,
-  /** With so many ready, the pool rests after each start as long as it took, at most `warmPaceMaxMs`. */
+  /** A quarter of the pool, and at least so many, is refilled in a hurry; */
   warmHurry: 4,
+  /** the rest only once nobody has asked for a machine for this long, */
+  warmQuietMs: 1_500,
+  /** and resting after each start as long as it took, at most so long. */
   warmPaceMaxMs: 500,
   /** Longest time refilling steps back for creates in flight; a steady stream must not starve the pool. */
   warmStepBackMs: 1_000,
-  /** From ready to frozen. Longer than envd's idle time (2 s), after which it gives memory back: once, and not when claimed. */
-  warmSettleMs: 2_500,
+  /** From ready to frozen: what starting left to do is then done. Envd gives memory back later, so its code stays warm. */
+  warmSettleMs: 500,
+  /** One part of the rehearsal of a warm machine. */
+  rehearsalMs: 3_000,
   /** Rest between two rounds of the pool when nobody asks. */
   warmRoundMs: 5_000,
   /** After a failed warm start: wait this long before the next try of the same pair. */
@@ -53,6 +58,8 @@ export const limits = {
   guestAnswerBytes: 4 * 1024 * 1024,
   /** One look at a restarted envd's identity. */
   envdIdentityMs: 2_000,
+  /** Killed machines whose remains are cleared away at once; more would take the processor from who is at work. */
+  clearingsAtOnce: 3,
   /** Rest between tries to end a machine that would not end. */
   endRetryMs: 3_000,
   /** Slots beyond what sandboxes and stock need, for machines that are just being taken down. */
@@ -68,7 +75,7 @@ export const limits = {
   /** How often it is seen who is due. */
   observeTickMs: 1_000,
   samplesAtOnce: 4,
-  /** Samples and lines kept for who asks: about half a minute of 200 sandboxes, or a burst of lines. */
+  /** Samples and lines kept for who asks: about three minutes of 200 sandboxes, or a burst of lines. */
   observedKept: 8_000,
   /** About so much per answer; the rest by the next. */
   observeAnswerBytes: 512 * 1024,

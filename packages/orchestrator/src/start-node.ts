@@ -10,9 +10,10 @@ import type { Logger } from "@sandlot/telemetry";
 import { adopt } from "./adoption/adopt";
 import type { OrchestratorConfig } from "./config";
 import { type NodeEvents, startEvents } from "./events";
-import { type GuestParts, startGuest } from "./guests/guest";
+import { type GuestParts, startGuest, stopwatch } from "./guests/guest";
 import { trimGuestLayers } from "./guests/guest-layers";
 import { readMachineRecipe } from "./guests/machine-recipe";
+import { rehearse } from "./guests/rehearse";
 import { readDiskSpace } from "./info/disk-watermark";
 import { availableMemoryBytes, HostMeter, readMachineInfo } from "./info/host-metrics";
 import { Journal } from "./journal/journal";
@@ -56,7 +57,13 @@ export async function startNode(config: OrchestratorConfig, needs: NodeNeeds): P
     {
       journal,
       events,
-      start: (shape, times, signal) => startGuest(guestParts, { shape, times }, signal),
+      start: async (shape, times, signal) => {
+        const guest = await startGuest(guestParts, { shape, times }, signal);
+        const lap = stopwatch(times);
+        await rehearse(guest, caBundle, signal);
+        lap("rehearsal");
+        return guest;
+      },
       discard: (guest) => sandboxes.discard(guest),
       isBusy: () => sandboxes.startingCount > 0,
       // A disk below its watermark is as good as no memory: nothing is warmed, and what is warm is given back.

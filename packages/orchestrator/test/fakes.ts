@@ -139,6 +139,9 @@ export class FakeMachine implements Machine {
     const all = new TextEncoder().encode(this.output);
     return { bytes: all.subarray(of.fromByte, of.fromByte + of.maxBytes), sizeBytes: all.length };
   }
+  async kill(): Promise<void> {
+    await this.end();
+  }
   async end(): Promise<void> {
     await this.die({ exitCode: 137, outOfMemory: false });
   }

@@ -38,6 +38,7 @@ export class Sandboxes implements AsyncDisposable {
   readonly #entries = new Map<string, Entry>();
   readonly #updates = new KeyedLock();
   readonly #tidying = new Set<Promise<void>>();
+  readonly #clearings = new Gate(limits.clearingsAtOnce);
   readonly #stop = new AbortController();
 
   constructor(of: { maxSandboxes: number }, parts: SandboxesParts) {
@@ -112,7 +113,8 @@ export class Sandboxes implements AsyncDisposable {
   }
 
   /**
-   * Ends a sandbox; resolves when its machine is gone and its traffic is cut. Joins an ending that is under way; one
+   * Ends a sandbox; resolves when no process of it is left and its traffic is cut; what its machine held is given back
+   * in the background. Joins an ending that is under way; one
    * that is still starting is stopped first. @throws Fault `node_sandbox_missing`
    */
   async end(sandboxId: string, reason: string): Promise<void> {
@@ -194,17 +196,19 @@ export class Sandboxes implements AsyncDisposable {
     return gone;
   }
 
-  /** Resolves when the machine is gone; its slot is given back and the journal forgets it after that, in the background. */
+  /** Resolves when the machine's processes are gone; the rest goes in the background, and the journal forgets it then. */
   async #endUntilGone(guest: Guest, times: StageTimes): Promise<void> {
     const { journal, slots } = this.#parts;
     const lap = stopwatch(times);
     journal.recordEnding(guest.machineId);
-    await this.#untilDone(guest, () => guest.machine.end());
+    await this.#untilDone(guest, () => guest.machine.kill());
     lap("machine");
-    const tidied = this.#untilDone(guest, async () => {
+    const clear = async (): Promise<void> => {
+      await guest.machine.end();
       await slots.release(guest.slot);
       journal.forgetMachine(guest.machineId);
-    })
+    };
+    const tidied = this.#untilDone(guest, () => this.#clearings.run(clear))
       .catch(() => undefined) // only when the node stops: the next run goes on
       .finally(() => this.#tidying.delete(tidied));
     this.#tidying.add(tidied);

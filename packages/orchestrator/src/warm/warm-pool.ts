@@ -38,6 +38,7 @@ export class WarmPool implements AsyncDisposable {
   readonly #stop = new AbortController();
   #bell = Promise.withResolvers<void>();
   #loop: Promise<void> | undefined;
+  #claimedAtMs = 0;
 
   constructor(config: WarmConfig, parts: WarmParts) {
     this.#parts = parts;
@@ -70,7 +71,8 @@ export class WarmPool implements AsyncDisposable {
   async claim(shape: MachineShape): Promise<Guest | undefined> {
     const key = shapeKey(shape);
     const known = this.#demand.get(key);
-    this.#demand.set(key, { shape, askedAtMs: Date.now(), isPinned: known?.isPinned ?? false });
+    this.#claimedAtMs = Date.now();
+    this.#demand.set(key, { shape, askedAtMs: this.#claimedAtMs, isPinned: known?.isPinned ?? false });
     const warm = this.#ready.get(key)?.shift(); // one that died has removed itself
     this.kick();
     return warm === undefined ? undefined : await release(warm);
@@ -147,15 +149,24 @@ export class WarmPool implements AsyncDisposable {
     );
     if (step === undefined) return false;
     if (step.do === "drop") return this.#drop(step.key);
-    await this.#stepBack();
+    const isScarce = (): boolean => {
+      const ready = this.#ready.get(shapeKey(step.shape))?.length ?? 0;
+      return ready < Math.max(limits.warmHurry, this.#rules.size / 4);
+    };
+    await (isScarce() ? this.#stepBack() : this.#untilQuiet(isScarce));
     if (this.#stop.signal.aborted) return false;
     const sinceMs = Date.now();
     await this.#make(step.shape);
-    // The first few in a hurry; then half of the time is left to whoever is using the node.
-    const ready = this.#ready.get(shapeKey(step.shape))?.length ?? 0;
-    if (ready >= limits.warmHurry)
+    // Once there are some, half of the time is left to whoever is using the node.
+    if (!isScarce())
       await sleep(Math.min(Date.now() - sinceMs, limits.warmPaceMaxMs), this.#stop.signal).catch(() => undefined);
     return true;
+  }
+
+  /** A start takes as much processor as ten claims: while there is stock it waits until nobody is asking. */
+  async #untilQuiet(isScarce: () => boolean): Promise<void> {
+    while (!isScarce() && Date.now() < this.#claimedAtMs + limits.warmQuietMs && !this.#stop.signal.aborted)
+      await sleep(100, this.#stop.signal).catch(() => undefined);
   }
 
   #drop(key: string): boolean {

@@ -8,6 +8,8 @@ export const limits = {
   idleLayers: 64,
   /** How long a freeze may take until it counts as failed, in milliseconds. */
   freezeMs: 5_000,
+  /** How long a launcher may take to kill its machine until it is done from outside, in milliseconds. */
+  killMs: 1_000,
   /** Rest between looks at machines whose end no event tells (no v2 cgroup, launcher killed), in milliseconds. */
   endPollMs: 5_000,
   /** First host id of the first range; below lie users, /etc/subuid and systemd's dynamic users. */

@@ -60,6 +60,23 @@ export class ContainerMachine implements Machine {
     return readOutput({ ...of, init: this.#parts.init });
   }
 
+  /** By its launcher, which first drops what the disk has not written; without one by the long way. */
+  async kill(): Promise<void> {
+    const launcher = await readProcess(this.#parts.dir, "launcher.pid");
+    if (!this.#settled && launcher !== undefined && (await isAlive(launcher))) {
+      signalOrIgnore(launcher.pid);
+      const late = new AbortController();
+      const told = this.ended.then(() => true);
+      const waited = sleep(limits.killMs, late.signal).then(
+        () => false,
+        () => false,
+      );
+      await Promise.race([told, waited]);
+      late.abort(new Error("it has ended"));
+    }
+    if (!this.#settled) await this.end();
+  }
+
   async end(): Promise<void> {
     this.#ending ??= this.#end().catch((thrown) => {
       this.#ending = undefined; // the next call tries again
@@ -139,5 +156,13 @@ export class ContainerMachine implements Machine {
     if (!this.#settled && !(await isAlive(this.#parts.init))) await this.#conclude();
     await this.#parts.remove();
     this.#finish({ exitCode: KILLED, outOfMemory: false });
+  }
+}
+
+function signalOrIgnore(pid: number): void {
+  try {
+    process.kill(pid, "SIGTERM");
+  } catch {
+    // It has just died by itself.
   }
 }

@@ -91,6 +91,11 @@ export type Machine = {
   readOutput(of: { fromByte: number; maxBytes: number }): Promise<MachineOutput>;
   /** Settles when the machine has ended, whoever ended it; never rejects. */
   readonly ended: Promise<MachineEnd>;
+  /**
+   * Kills every process; resolves when none is left, while what the machine held may still be being given back. `end`
+   * must follow. Idempotent.
+   */
+  kill(): Promise<void>;
   /** Kills every process and gives back mounts, cgroups, disk and id range. Idempotent, resolves when nothing is left. */
   end(): Promise<void>;
 };
