@@ -1,6 +1,8 @@
-// Medians of what a user waits for, with the stock client on the same machine. Needs the variables of `sandlot env`.
-//   node bench/create.mjs [--sequential 100] [--burst 100] [--package e2b]
+// What a user waits for, with the stock client on the same machine. Needs the variables of `sandlot env`.
+//   node bench/create.mjs [--sequential 100] [--burst 100] [--echo 200] [--package e2b]
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { report, reportTimes, timed } from "./support.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -11,51 +13,47 @@ const { values } = parseArgs({
   },
 });
 const { Sandbox } = await import(values.package);
-
-const quantile = (times, q) =>
-  [...times].sort((a, b) => a - b)[Math.min(times.length - 1, Math.floor(times.length * q))];
-const row = (name, times) =>
-  console.log(
-    `${name.padEnd(44)} n=${String(times.length).padStart(3)}  p50 ${quantile(times, 0.5).toFixed(1)} ms  p99 ${quantile(times, 0.99).toFixed(1)} ms  max ${Math.max(...times).toFixed(1)} ms`,
-  );
-async function timed(work) {
-  const start = performance.now();
-  const value = await work();
-  return { value, ms: performance.now() - start };
-}
+const create = () => Sandbox.create("base", { timeoutMs: 120_000 });
 const createAndRun = async () => {
-  const sandbox = await Sandbox.create("base", { timeoutMs: 120_000 });
-  await sandbox.commands.run("echo hi");
-  return sandbox;
+  const created = await timed(create);
+  const ran = await timed(() => created.value.commands.run("echo hi"));
+  return { sandbox: created.value, createMs: created.ms, wholeMs: created.ms + ran.ms };
 };
 
-for (let n = 0; n < 5; n += 1) await (await createAndRun()).kill();
+for (let n = 0; n < 5; n += 1) await (await createAndRun()).sandbox.kill();
 
-const sequential = [];
-const kills = [];
-for (let n = 0; n < Number(values.sequential); n += 1) {
-  const { value, ms } = await timed(createAndRun);
-  sequential.push(ms);
-  kills.push((await timed(() => value.kill())).ms);
+if (Number(values.sequential) > 0) {
+  const done = [];
+  const kills = [];
+  for (let n = 0; n < Number(values.sequential); n += 1) {
+    const one = await createAndRun();
+    done.push(one);
+    kills.push((await timed(() => one.sandbox.kill())).ms);
+  }
+  reportTimes({ name: "create, one after another", times: done.map((one) => one.createMs) });
+  const times = done.map((one) => one.wholeMs);
+  reportTimes({ name: "create + first command, one after another", times, p50: 100, p99: 200 });
+  reportTimes({ name: "kill", times: kills });
 }
-row("create + first command, one after another", sequential);
-row("kill", kills);
 
-const live = await Sandbox.create("base", { timeoutMs: 120_000 });
-const echoes = [];
-for (let n = 0; n < Number(values.echo); n += 1) echoes.push((await timed(() => live.commands.run("echo hi"))).ms);
-row('commands.run("echo") on a live sandbox', echoes);
-await live.kill();
+if (Number(values.echo) > 0) {
+  const live = await create();
+  const times = [];
+  for (let n = 0; n < Number(values.echo); n += 1) times.push((await timed(() => live.commands.run("echo hi"))).ms);
+  reportTimes({ name: 'commands.run("echo") on a live sandbox', times: times.slice(5), p50: 8 });
+  await live.kill();
+}
 
 const burst = Number(values.burst);
 if (burst > 0) {
-  const results = await Promise.allSettled(Array.from({ length: burst }, () => timed(createAndRun)));
+  await sleep(Number(process.env.BENCH_REST_MS ?? 30_000)); // the pool fills again once nobody asks
+  const results = await Promise.allSettled(Array.from({ length: burst }, createAndRun));
   const done = results.filter((result) => result.status === "fulfilled").map((result) => result.value);
-  row(
-    `create + first command, ${burst} at once`,
-    done.map((one) => one.ms),
-  );
-  console.log(`${done.length} of ${burst} succeeded`);
   for (const result of results) if (result.status === "rejected") console.log(`  failed: ${result.reason?.message}`);
-  await Promise.allSettled(done.map((one) => one.value.kill()));
+  if (done.length > 0) {
+    reportTimes({ name: `create, ${burst} at once`, times: done.map((one) => one.createMs), p50: 800 });
+    reportTimes({ name: `create + first command, ${burst} at once`, times: done.map((one) => one.wholeMs) });
+  }
+  report({ name: `create, ${burst} at once: failures`, value: burst - done.length, unit: "", atMost: 0 });
+  await Promise.allSettled(done.map((one) => one.sandbox.kill()));
 }

@@ -23,7 +23,7 @@ export async function startInstallation(signal: AbortSignal): Promise<TestInstal
   chmodSync(dataDir, 0o711);
   const tag = tagOf(dataDir);
   const before = await hostObjects(tag);
-  const words = ["up", "--detach", "--data", dataDir, "--port-base", String(await portBase())];
+  const words = ["up", "--detach", "--data", dataDir, "--port-base", String(await portBase()), "--warm", "8"];
   const up = Bun.spawn(sandlot(...words), { stdio: ["ignore", "inherit", "inherit"], signal, killSignal: "SIGINT" });
   const end = () => endInstallation({ dataDir, tag, before });
   if ((await up.exited) !== 0) {

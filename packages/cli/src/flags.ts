@@ -38,7 +38,7 @@ export const SETUP = {
     sample: "tag",
     help: "four characters that mark links, namespaces and cgroups (from the directory)",
   },
-  warm: { kind: "whole", sample: "n", help: "sandboxes of base kept ready (4)" },
+  warm: { kind: "whole", sample: "n", help: "sandboxes of base kept ready (4 to 64, one per 384 MiB of memory)" },
   "max-sandboxes": { kind: "whole", sample: "n", help: "sandboxes that may run at once on this machine (200)" },
   "guest-ca": {
     kind: "text",

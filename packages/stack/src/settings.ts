@@ -5,6 +5,7 @@ import { resolve } from "node:path";
 import { stackFaults } from "./faults";
 import { readJson, writeJson } from "./json-file";
 import { pathsOf } from "./paths";
+import { defaultWarm } from "./warm-default";
 
 /** Port, offset from --port-base, and the flag that sets it alone. */
 export const PORTS = {
@@ -83,7 +84,7 @@ export function resolveSettings(request: SettingsRequest, freeCidr: () => string
     domain: request.domain ?? held?.domain ?? "sandlot.test",
     ports: resolvePorts(request, held),
     slotCidr: request.slotCidr ?? held?.slotCidr ?? freeCidr(),
-    warm: request.warm ?? held?.warm ?? 4,
+    warm: request.warm ?? held?.warm ?? defaultWarm(),
     maxSandboxes: request.maxSandboxes ?? held?.maxSandboxes ?? 200,
     guestCa: request.guestCa ?? held?.guestCa,
     guestProxy: request.guestProxy ?? held?.guestProxy,
