@@ -1,7 +1,12 @@
 /** Picks a range for sandbox slots that nothing on this host uses. */
 import { readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
+import { join } from "node:path";
+import { Fault } from "@sandlot/faults";
+import { holdLock } from "./lock";
 
+/** Shared by all installations of a machine; gone after a reboot. */
+const RESERVED = "/run/sandlot";
 const DEFAULT = "10.12.0.0/16";
 
 /** The default range, or the next /16 that overlaps neither a route nor an address of this host. */
@@ -11,6 +16,29 @@ export function freeSlotCidr(routes = readRoutes()): string {
     if (!routes.some(({ from, mask }) => overlaps(base, 0xffff0000, from, mask))) return `10.${second}.0.0/16`;
   }
   return DEFAULT;
+}
+
+export type SlotReservation = Disposable & { readonly cidr: string };
+
+/**
+ * As above, but a range that another `up` has just picked, and whose routes are not there yet, is passed over. Dispose
+ * of it once the node has made its routes; that of a process which died counts for nothing.
+ */
+export function reserveSlotCidr({ routes = readRoutes(), dir = RESERVED } = {}): SlotReservation {
+  const passed: Range[] = [];
+  for (;;) {
+    const cidr = freeSlotCidr([...routes, ...passed]);
+    const from = ipv4(cidr.split("/")[0] ?? "");
+    // None is free: let the node say by what the default is used.
+    if (passed.some((range) => range.from === from)) return { cidr, [Symbol.dispose]: () => undefined };
+    try {
+      const lock = holdLock({ lock: join(dir, `range-${cidr.split(".")[1]}.json`), dataDir: cidr });
+      return { cidr, [Symbol.dispose]: () => lock[Symbol.dispose]() };
+    } catch (thrown) {
+      if (!(thrown instanceof Fault) || thrown.code !== "stack_busy") throw thrown;
+      passed.push({ from, mask: 0xffff0000 });
+    }
+  }
 }
 
 type Range = { readonly from: number; readonly mask: number };

@@ -7,7 +7,7 @@ import { type Progress, silentProgress } from "../progress";
 import { runningService } from "../services/process";
 import { SERVICE_NAMES } from "../services/table";
 import { resolveSettings, type Settings, type SettingsRequest } from "../settings";
-import { freeSlotCidr } from "../slot-cidr";
+import { reserveSlotCidr } from "../slot-cidr";
 import { detachSupervisor } from "../supervise";
 import { down } from "./down";
 import { isSupervised } from "./status";
@@ -29,7 +29,8 @@ export async function up(of: {
   /** Once aborted, what a failed start left is killed instead of asked to end. */
   force?: AbortSignal;
 }): Promise<UpResult> {
-  const settings = resolveSettings(of.request, freeSlotCidr);
+  using held = new DisposableStack();
+  const settings = resolveSettings(of.request, () => held.use(reserveSlotCidr()).cidr);
   const { dataDir } = settings;
   if (isSupervised(dataDir)) return { settings, env: clientEnv(settings), wasRunning: true };
   const lock = holdLock({ lock: pathsOf(dataDir).lock, dataDir });
