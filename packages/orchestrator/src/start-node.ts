@@ -7,9 +7,9 @@ import { systemClock } from "@sandlot/lifetime";
 import type { SlotPool } from "@sandlot/network";
 import type { Runtime } from "@sandlot/runtime-contract";
 import type { Logger } from "@sandlot/telemetry";
-import { adopt } from "./adoption/adopt";
+import { type Adopted, type AdoptParts, adopt } from "./adoption/adopt";
 import type { OrchestratorConfig } from "./config";
-import { type NodeEvents, startEvents } from "./events";
+import { startEvents } from "./events";
 import { type GuestParts, startGuest, stopwatch } from "./guests/guest";
 import { trimGuestLayers } from "./guests/guest-layers";
 import { readMachineRecipe } from "./guests/machine-recipe";
@@ -40,12 +40,10 @@ export async function startNode(config: OrchestratorConfig, needs: NodeNeeds): P
   await using held = new AsyncDisposableStack();
   const events = startEvents(needs.logger);
   const journal = held.use(new Journal(join(config.basePath, "journal.sqlite")));
-  const { artifactsPath } = config;
-  const recipe = await readMachineRecipe(config);
-  const guestParts: GuestParts = { ...needs, journal, builds: { artifactsPath }, recipe };
+  const builds = { artifactsPath: config.artifactsPath };
+  const guestParts: GuestParts = { ...needs, journal, builds, recipe: await readMachineRecipe(config) };
   const caBundle = config.guestCaFile === undefined ? undefined : await readFile(config.guestCaFile, "utf8");
-  const adopted = await adopt({ ...guestParts, events });
-  await dropOldGuestLayers({ artifactsPath, current: recipe.guestLayer, journal, events });
+  const adopted = await takeOver({ ...guestParts, events });
 
   const queue = new StartQueue({
     atOnce: limits.coldStartsAtOnce,
@@ -105,14 +103,14 @@ export async function startNode(config: OrchestratorConfig, needs: NodeNeeds): P
   return { parts, warm, [Symbol.asyncDispose]: () => whole.disposeAsync() };
 }
 
-/** Disk space only: what cannot be removed now is looked at again at the next start. */
-async function dropOldGuestLayers(of: {
-  artifactsPath: string;
-  current: string;
-  journal: Journal;
-  events: NodeEvents;
-}): Promise<void> {
-  const inUse = new Set(of.journal.readAll().map(({ machine }) => machine.recipe.guestLayer));
-  const removed = await trimGuestLayers({ ...of, inUse, nowMs: Date.now() }).catch(() => []);
-  if (removed.length > 0) of.events.guestLayersRemoved({ removed });
+/** Sorts earlier runs' machines, then removes the guest layers that only ended ones used. */
+async function takeOver(parts: AdoptParts): Promise<Adopted> {
+  const adopted = await adopt(parts);
+  const { artifactsPath } = parts.builds;
+  const inUse = new Set(parts.journal.readAll().map(({ machine }) => machine.recipe.guestLayer));
+  // Disk space only: what cannot be removed now is looked at again at the next start.
+  const trimmed = trimGuestLayers({ artifactsPath, current: parts.recipe.guestLayer, inUse, nowMs: Date.now() });
+  const removed = await trimmed.catch(() => []);
+  if (removed.length > 0) parts.events.guestLayersRemoved({ removed });
+  return adopted;
 }
