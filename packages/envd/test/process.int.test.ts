@@ -41,6 +41,24 @@ describe("Start", () => {
     expect(ran.stderr).toContain("/no/such/thing");
   });
 
+  test("what the shell would add is there without it: working directory by name, readiness to be killed first", async () => {
+    const cwd = "/usr/bin/../lib";
+    const printed = await run(envd, { script: "", process: { cmd: "/usr/bin/env", args: [], cwd } });
+    expect(printed.stdout).toContain("PWD=/usr/lib\n");
+    const score = await run(envd, { script: "", process: { cmd: "/bin/cat", args: ["/proc/self/oom_score_adj"] } });
+    expect(Number(score.stdout)).toBeGreaterThanOrEqual(100);
+  });
+
+  test("the shell speaks for what cannot be run directly: a script without a first line, a file that may not run", async () => {
+    const made = "f=$(mktemp); echo 'echo from a script' >$f; chmod 755 $f; echo $f";
+    const file = (await run(envd, { script: made })).stdout.trim();
+    const script = await run(envd, { script: "", process: { cmd: file, args: [] } });
+    expect(script.stdout).toBe("from a script\n");
+    const denied = await run(envd, { script: "", process: { cmd: "/etc/passwd", args: [] } });
+    expect(denied.end).toMatchObject({ exitCode: 126 });
+    expect(denied.stderr).toContain("Permission denied");
+  });
+
   test("the child has exactly the user's ids and groups, no capabilities, default signals and no stray descriptors", async () => {
     const ran = await run(envd, { script: "cat /proc/self/status; ls /proc/self/fd | tr '\\n' ' '" });
     expect(ran.stdout).toMatch(new RegExp(`Uid:(\\s+${USER.uid}){4}\\n`));

@@ -18,6 +18,7 @@ export { IN, Inotify, type InotifyEvent, parseInotifyEvents } from "./inotify";
 export { type Listener, listTcpListeners } from "./listeners";
 export { ownNice, setHostname, setWallClock } from "./machine";
 export { type SyscallName, syscallNumber } from "./numbers";
+export { withOomScore } from "./oom-score";
 export { makePipe, type Pipe, setNonBlocking, writeSome } from "./pipes";
 export { openPty, type Pty, type PtySize, resizePty } from "./pty";
 export { cString, isErrno, type SyscallArg, SyscallError, syscall, trySyscall } from "./syscall";
