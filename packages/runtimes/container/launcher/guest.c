@@ -1,4 +1,5 @@
 #include "guest.h"
+#include "lxcfs.h"
 #include "overlay.h"
 
 #include <errno.h>
@@ -40,8 +41,6 @@ static const char *const masked_dirs[] = {
     "/sys/fs", "/sys/module", "/sys/power", "/sys/hypervisor", "/sys/devices/virtual/powercap", "/sys/devices/virtual/dmi", "/sys/block", "/sys/dev",
 };
 static const char *const read_only_dirs[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys"};
-static const char *const lxcfs_files[] = {"cpuinfo", "diskstats", "loadavg", "meminfo", "stat", "swaps", "uptime"};
-#define LXCFS_FILES (sizeof lxcfs_files / sizeof *lxcfs_files)
 
 static void need_dir(const char *path, mode_t mode) {
     if (mkdir(path, mode) == 0) {
@@ -71,27 +70,6 @@ static void mount_own(const struct config *config) {
     need_mount("devpts", "dev/pts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5,max=1024"); /* terminals are counted for the whole host */
     snprintf(options, sizeof options, "mode=1777,size=%um", config->memory_mib > 1 ? config->memory_mib / 2 : 64);
     need_mount("tmpfs", "dev/shm", MS_NOSUID | MS_NODEV, options);
-}
-
-/* lxcfs shows a machine its own memory and processors. The one thing of the host that stays in sight. It may lie below
- * directories that only the host's root may pass, which this process is to file systems until it takes its own ids. */
-static void take_lxcfs(const char *lxcfs, int *trees) {
-    for (size_t i = 0; i < LXCFS_FILES; i++) {
-        trees[i] = -1;
-        if (lxcfs == NULL) continue;
-        char *from = format_path("%s/proc/%s", lxcfs, lxcfs_files[i]);
-        trees[i] = sys_open_tree(AT_FDCWD, from, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-        if (trees[i] < 0 && errno != ENOENT) fail_errno("lxcfs", "%s", from);
-        free(from);
-    }
-}
-
-static void bind_lxcfs(const int *trees) {
-    for (size_t i = 0; i < LXCFS_FILES; i++) {
-        char to[32];
-        snprintf(to, sizeof to, "proc/%s", lxcfs_files[i]);
-        if (trees[i] >= 0 && sys_move_mount(trees[i], "", AT_FDCWD, to, MOVE_MOUNT_F_EMPTY_PATH) < 0) fail_errno("lxcfs", "%s", to);
-    }
 }
 
 static void mask(void) {
@@ -230,9 +208,9 @@ void become_guest(const struct config *config, int from_host) {
     take_lxcfs(config->lxcfs, lxcfs);
     if (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0) fail_errno("ids", "cannot take");
     mount_own(config);
-    bind_lxcfs(lxcfs);
     if (syscall(SYS_pivot_root, ".", ".") < 0) fail_errno("root", "pivot_root");
     if (umount2(".", MNT_DETACH) < 0 || chdir("/") < 0) fail_errno("root", "cannot let go of the host's tree");
+    bind_lxcfs(lxcfs);
     mask();
     give_identity(config);
     await_placed(from_host);

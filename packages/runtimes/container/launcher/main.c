@@ -4,8 +4,10 @@
 #include "common.h"
 #include "images.h"
 #include "launch.h"
+#include "lxcfs.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 int umount2(const char *target, int flags);
@@ -17,14 +19,15 @@ static int usage(void) {
           "launcher layer --image FILE --at DIR [--loop]\n"
           "launcher devices --dir DIR\n"
           "launcher restrict --dir CGROUP\n"
-          "launcher unmount --at DIR\n",
+          "launcher unmount --at DIR\n"
+          "launcher lxcfs --dir DIR --pid PID\n",
           stderr);
     return 2;
 }
 
 int main(int argc, char **argv) {
     if (argc < 2) return usage();
-    const char *config = NULL, *template_image = NULL, *dir = NULL, *image = NULL, *at = NULL;
+    const char *config = NULL, *template_image = NULL, *dir = NULL, *image = NULL, *at = NULL, *pid = NULL;
     bool loop = false;
     for (int i = 2; i < argc; i++) {
         const char **value = strcmp(argv[i], "--config") == 0     ? &config
@@ -32,6 +35,7 @@ int main(int argc, char **argv) {
                              : strcmp(argv[i], "--dir") == 0      ? &dir
                              : strcmp(argv[i], "--image") == 0    ? &image
                              : strcmp(argv[i], "--at") == 0       ? &at
+                             : strcmp(argv[i], "--pid") == 0      ? &pid
                                                                   : NULL;
         if (strcmp(argv[i], "--loop") == 0) loop = true;
         else if (value == NULL || i + 1 == argc) return usage();
@@ -45,6 +49,7 @@ int main(int argc, char **argv) {
     if (strcmp(what, "layer") == 0 && image != NULL && at != NULL) return mount_layer(image, at, loop), 0;
     if (strcmp(what, "devices") == 0 && dir != NULL) return make_devices(dir), 0;
     if (strcmp(what, "restrict") == 0 && dir != NULL) return restrict_devices(dir), 0;
+    if (strcmp(what, "lxcfs") == 0 && dir != NULL && pid != NULL && atoi(pid) > 1) return renew_lxcfs(dir, atoi(pid)), 0;
     if (strcmp(what, "unmount") == 0 && at != NULL) {
         while (umount2(at, 2 /* MNT_DETACH */) == 0) continue;
         return 0;

@@ -14,10 +14,18 @@ export function parseLauncherError(output: string): LauncherError {
 }
 
 /** Runs one subcommand to its end.
- * @throws Fault `container_helper_failed` */
-export async function runLauncher(launcherPath: string, args: readonly string[]): Promise<void> {
+ * @throws Fault `container_helper_failed`; the signal's reason when it aborts first, even if the helper hangs in the kernel */
+export async function runLauncher(launcherPath: string, args: readonly string[], signal?: AbortSignal): Promise<void> {
   const child = Bun.spawn([launcherPath, ...args], { stdin: "ignore", stdout: "ignore", stderr: "pipe", env: {} });
-  const [output, exitCode] = await Promise.all([new Response(child.stderr).text(), child.exited]);
+  const aborted = Promise.withResolvers<never>();
+  const stop = (): void => {
+    child.kill("SIGKILL");
+    aborted.reject(signal?.reason);
+  };
+  signal?.addEventListener("abort", stop, { once: true });
+  const done = Promise.all([new Response(child.stderr).text(), child.exited]);
+  const [output, exitCode] = await Promise.race([done, aborted.promise]);
+  signal?.removeEventListener("abort", stop);
   if (exitCode === 0) return;
   const { stage, reason } = parseLauncherError(output);
   throw containerFaults.helper_failed({ command: args.join(" "), reason: `${stage}: ${reason}` });

@@ -12,6 +12,10 @@ export const limits = {
   killMs: 1_000,
   /** Rest between looks at machines whose end no event tells (no v2 cgroup, launcher killed), in milliseconds. */
   endPollMs: 5_000,
+  /** Rest between looks whether lxcfs has become another, in milliseconds. */
+  lxcfsLookMs: 1_000,
+  /** How long showing one machine another lxcfs may take, in milliseconds; a few are normal. */
+  lxcfsRenewMs: 3_000,
   /** First host id of the first range; below lie users, /etc/subuid and systemd's dynamic users. */
   firstHostId: 0x1000_0000,
   /** Ids of one machine. */

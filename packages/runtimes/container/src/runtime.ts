@@ -42,6 +42,7 @@ export type ContainerRuntimeRooms = {
   readonly uppers: UpperPool;
   readonly layers: LayerMounts;
   readonly ids: IdRanges;
+  readonly lxcfs: AsyncDisposable | undefined;
 };
 
 export class ContainerRuntime implements Runtime {
@@ -96,6 +97,7 @@ export class ContainerRuntime implements Runtime {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const machine of this.#machines.values()) machine.leave();
+    await this.#rooms.lxcfs?.[Symbol.asyncDispose]();
     await this.#rooms.uppers[Symbol.asyncDispose]();
     await this.#rooms.layers.trim(() => this.#layersInUse());
     await this.#rooms.cgroups.dispose();

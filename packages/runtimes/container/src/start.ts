@@ -8,6 +8,7 @@ import { holdHostLimits } from "./host-limits";
 import { IdRanges } from "./ids";
 import { runLauncher } from "./launcher";
 import { LayerMounts } from "./layers";
+import { keepLxcfs } from "./lxcfs-keeper";
 import { ContainerRuntime } from "./runtime";
 import { UpperPool } from "./uppers";
 
@@ -38,12 +39,15 @@ export async function startContainerRuntime(
   const uppers = new UpperPool({ dir: dirs.uppers, launcherPath, size: config.upperPoolSize, log: parts.log });
   await uppers.adopt();
   for (const diskMiB of config.warmDiskMiB ?? []) uppers.warm(diskMiB);
+  const { lxcfsDir } = config;
+  const places = { machinesDir: dirs.machines, notePath: join(nodeDir, "lxcfs-device"), launcherPath };
   return new ContainerRuntime({
     config,
     parts,
     dirs,
     cgroups,
     uppers,
+    lxcfs: lxcfsDir === undefined ? undefined : keepLxcfs({ lxcfsDir, ...places }, parts.log),
     layers: new LayerMounts({ dir: dirs.layers, launcherPath, forceLoop: config.forceLoopLayers ?? false }),
     // Starting elsewhere than the last run spares a range some time before it is used again.
     ids: new IdRanges({ dir: join(nodeDir, "ids"), tag, startAt: Math.floor(parts.clock.nowMs() / 1000) }),
