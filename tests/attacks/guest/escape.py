@@ -1,6 +1,6 @@
 # Runs as the sandbox's root, with everything a container's root may try. Prints one JSON object: for every attempt
 # "refused" with the reason, or what was gained. The test beside knows what each must say.
-import ctypes, errno, glob, json, os, socket, stat, struct, subprocess, tempfile
+import ctypes, errno, fcntl, glob, json, os, socket, stat, struct, subprocess, tempfile
 
 libc = ctypes.CDLL(None, use_errno=True)
 found = {}
@@ -254,8 +254,6 @@ attempt("setns to init's")(lambda: [os.readlink(f"/proc/1/ns/{n}") == os.readlin
 
 @attempt("the namespace above, by NS_GET_USERNS and NS_GET_PARENT")
 def parent_ns():
-    import fcntl
-
     gained = []
     for name, request in (("user", 0xB702), ("pid", 0xB702), ("net", 0xB701), ("mnt", 0xB701)):
         fd = os.open(f"/proc/self/ns/{name}", os.O_RDONLY)
@@ -291,5 +289,9 @@ attempt("oom score")(lambda: write("/proc/self/oom_score_adj", "-1000"))
 attempt("realtime")(lambda: os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(50)) or "realtime")
 attempt("nice")(lambda: os.setpriority(os.PRIO_PROCESS, 0, -10) or "priority")
 attempt("mlock of all")(lambda: call(native(151, 230), 3) and "locked")
+attempt("freeze of the file system")(lambda: fcntl.ioctl(os.open("/", os.O_RDONLY), 0xC0045877, 0) or "frozen")
+attempt("shutdown of the file system")(lambda: fcntl.ioctl(os.open("/etc/hostname", os.O_RDONLY), 0x8004587D, struct.pack("I", 2)) or "shut down")
+attempt("immutable files")(lambda: fcntl.ioctl(os.open("/etc/hostname", os.O_RDONLY), 0x40086602, struct.pack("L", 0x10)) or "immutable")
+attempt("a program of its own on the node's slot address")(lambda: socket.create_connection(("169.254.0.22", 22), 1) and "connected")
 attempt("chroot break")(lambda: (os.makedirs("/root/jail", exist_ok=True), os.open("/", os.O_RDONLY), os.chroot("/root/jail"), [os.chdir("..") for _ in range(64)], os.chroot("."), sorted(os.listdir("/")))[-1])
 print(json.dumps(found))
