@@ -74,8 +74,9 @@ export async function nodeTest(
   run: Run,
   of: { name: string; files: readonly string[]; limitSeconds: number; env?: Readonly<Record<string, string>> },
 ): Promise<void> {
-  // One test that hangs, or a connection left open by one, must not take the others' results along.
-  const bounds = ["--test-timeout=120000", "--test-force-exit"];
+  // One file that hangs, or a connection left open by one, must not take the others' results along: Node counts this
+  // limit per file as well as per test.
+  const bounds = [`--test-timeout=${Math.max(120, of.limitSeconds / 2) * 1000}`, "--test-force-exit"];
   const argv = ["node", "--test", ...bounds, "--test-reporter=spec", ...of.files];
   await runCounted(run, { ...of, argv }, (_, output) => countSpec(output));
 }
