@@ -129,6 +129,15 @@ describe("Start", () => {
     expect(() => process.kill(ran.pid, 0)).toThrow("ESRCH");
   });
 
+  test("is told as such every time, never as the kill that it is", async () => {
+    const rans = await Promise.all(
+      Array.from({ length: 60 }, (_, n) =>
+        run(envd, { script: "sleep 30", headers: { "connect-timeout-ms": String(300 + n) } }),
+      ),
+    );
+    for (const ran of rans) expect([ran.error?.code, ran.end]).toEqual(["deadline_exceeded", undefined]);
+  });
+
   test("the time limit holds for a process whose client has gone away", async () => {
     const leave = new AbortController();
     const headers = { ...basic("user"), "connect-timeout-ms": "700" };

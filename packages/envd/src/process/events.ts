@@ -1,6 +1,6 @@
 /** A process' feed as wire events, with keepalives. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { HandlerContext } from "@connectrpc/connect";
+import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
 import type { ProcessEventSchema } from "@sandlot/contracts/envd/process";
 import { KEEPALIVE_DEFAULT_SECONDS } from "../limits";
 import type { EndStatus } from "./end-status";
@@ -23,10 +23,15 @@ export const events = {
   }),
 };
 
-/** `start`, then what comes from now on, then `end`. Leaving early does nothing to the process. */
+/**
+ * `start`, then what comes from now on, then `end`. Leaving early does nothing to the process.
+ * @throws ConnectError deadline_exceeded in place of the end of a process that was killed for being overdue: the end may
+ * come before the library notices that the time is over
+ */
 export async function* streamEvents(of: {
   process: LiveProcess;
   context: HandlerContext;
+  isOverdue: () => boolean;
 }): AsyncGenerator<EventMessage> {
   const { process, context } = of;
   using reader = process.feed.subscribe();
@@ -37,6 +42,7 @@ export async function* streamEvents(of: {
     if (item === "quiet") {
       yield events.keepalive();
     } else if ("end" in item) {
+      if (of.isOverdue()) throw new ConnectError("the operation timed out", Code.DeadlineExceeded);
       yield events.end(item.end);
       return;
     } else {

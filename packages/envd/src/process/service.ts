@@ -73,15 +73,23 @@ async function* start(of: { envd: Envd; processes: Processes; request: StartRequ
     tag: request.tag,
   });
   envd.log.debug("process started", { pid: process.pid, user: user.name });
-  killAtDeadline(process, context.timeoutMs());
-  yield* streamEvents({ process, context });
+  const isOverdue = killAtDeadline(process, context.timeoutMs());
+  yield* streamEvents({ process, context, isOverdue });
 }
 
-/** The deadline belongs to the process: it holds even when the client has gone away. */
-function killAtDeadline(process: LiveProcess, timeoutMs: number | undefined): void {
-  if (timeoutMs === undefined) return;
-  const timer = systemClock.after(Math.max(timeoutMs, 0), () => process.signal("SIGKILL"));
+/**
+ * The deadline belongs to the process: it holds even when the client has gone away.
+ * @returns whether it has passed
+ */
+function killAtDeadline(process: LiveProcess, timeoutMs: number | undefined): () => boolean {
+  let isOverdue = false;
+  if (timeoutMs === undefined) return () => isOverdue;
+  const timer = systemClock.after(Math.max(timeoutMs, 0), () => {
+    isOverdue = true;
+    process.signal("SIGKILL");
+  });
   void process.ended.then(() => timer[Symbol.dispose]());
+  return () => isOverdue;
 }
 
 async function* connect(processes: Processes, asked: ProcessSelector | undefined, context: HandlerContext) {
@@ -92,7 +100,7 @@ async function* connect(processes: Processes, asked: ProcessSelector | undefined
     yield events.end(ended.end);
     return;
   }
-  yield* streamEvents({ process: processes.loadLive(selector), context });
+  yield* streamEvents({ process: processes.loadLive(selector), context, isOverdue: () => false });
 }
 
 async function streamInput(processes: Processes, requests: AsyncIterable<StreamInputRequest>, context: HandlerContext) {
