@@ -13,8 +13,9 @@ const HOST_DIR = "/run/sandlot";
 export function holdNode(of: { installationTag: string; basePath: string }): Disposable {
   using held = new DisposableStack();
   const places = {
-    [`installation ${of.installationTag}`]: lockOfTag(of.installationTag),
+    // First, so that one refused here leaves no file under a tag that is not its own.
     [`directory ${of.basePath}`]: join(of.basePath, "node.lock"),
+    [`installation ${of.installationTag}`]: lockOfTag(of.installationTag),
   };
   for (const [what, path] of Object.entries(places)) {
     const lock = takeFileLock(path);
