@@ -4,6 +4,9 @@ export const limits = {
   coldStartsAtOnce: 3,
   /** Warm machines being thawed and given their identity at once; more thrash and delay the first ones. */
   claimsAtOnce: 6,
+  /** How long a cold start lets creates that have a warm machine go first, and how often it looks whether they have. */
+  coldYieldMs: 2_000,
+  coldYieldLookMs: 10,
   /** Creates that may wait for a cold start; one more is refused with ResourceExhausted. */
   coldStartsWaiting: 256,
   /** How long a create may wait for its turn; then ResourceExhausted, so that the API can try elsewhere. */

@@ -1,11 +1,12 @@
 import type { SandboxConfig } from "@sandlot/contracts/orchestrator";
-import type { Gate } from "@sandlot/lifetime";
+import { type Gate, sleep } from "@sandlot/lifetime";
 import type { NodeEvents } from "../events";
 import { hasIdentity, initEnvd } from "../guests/envd-door";
 import { type Guest, type GuestParts, type StageTimes, stopwatch } from "../guests/guest";
 import { type GuestDefaults, initBodyFor } from "../guests/init-body";
 import { Lifeline } from "../guests/lifeline";
 import type { SandboxRecord } from "../journal/journal";
+import { limits } from "../limits";
 import { egressPolicyOf, isOpen } from "./egress-policy";
 import type { CreateSandbox } from "./parse-create";
 
@@ -49,6 +50,7 @@ export async function bringUp(
       parts.events.warmDropped({ machineId: warm.machineId, why: `could not be given to a sandbox: ${thrown}` });
     }
   }
+  await letClaimsPass(parts.claims, signal);
   const guest = await parts.startCold(of.shape, of.times, signal);
   try {
     await giveTo(parts, { ...of, guest }, signal);
@@ -57,6 +59,12 @@ export async function bringUp(
     of.discard(guest);
     throw thrown;
   }
+}
+
+/** A cold start takes the processor of ten claims: in a burst, those whose machine is ready go first. */
+async function letClaimsPass(claims: Gate, signal: AbortSignal): Promise<void> {
+  const untilMs = Date.now() + limits.coldYieldMs;
+  while (claims.waitingCount > 0 && Date.now() < untilMs) await sleep(limits.coldYieldLookMs, signal);
 }
 
 /** Binds a ready guest to its sandbox: journal, thaw, rules, identity. In this order, so no step runs unknown or open. */
