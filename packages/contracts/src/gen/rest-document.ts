@@ -674,7 +674,20 @@ export const restDocument: unknown = {
             "$ref": "#/components/parameters/sandboxID"
           }
         ],
+        "requestBody": {
+          "required": false,
+          "content": {
+            "application/json": {
+              "schema": {
+                "$ref": "#/components/schemas/SandboxPause"
+              }
+            }
+          }
+        },
         "responses": {
+          "204": {
+            "description": "It is paused."
+          },
           "501": {
             "$ref": "#/components/responses/NotSupported"
           },
@@ -709,7 +722,27 @@ export const restDocument: unknown = {
             "$ref": "#/components/parameters/sandboxID"
           }
         ],
+        "requestBody": {
+          "required": false,
+          "content": {
+            "application/json": {
+              "schema": {
+                "$ref": "#/components/schemas/SandboxResume"
+              }
+            }
+          }
+        },
         "responses": {
+          "201": {
+            "description": "It runs again.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/Sandbox"
+                }
+              }
+            }
+          },
           "501": {
             "$ref": "#/components/responses/NotSupported"
           },
@@ -744,7 +777,30 @@ export const restDocument: unknown = {
             "$ref": "#/components/parameters/sandboxID"
           }
         ],
+        "requestBody": {
+          "required": false,
+          "content": {
+            "application/json": {
+              "schema": {
+                "$ref": "#/components/schemas/SandboxFork"
+              }
+            }
+          }
+        },
         "responses": {
+          "201": {
+            "description": "One result per copy.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "type": "array",
+                  "items": {
+                    "$ref": "#/components/schemas/SandboxForkResult"
+                  }
+                }
+              }
+            }
+          },
           "501": {
             "$ref": "#/components/responses/NotSupported"
           },
@@ -779,7 +835,27 @@ export const restDocument: unknown = {
             "$ref": "#/components/parameters/sandboxID"
           }
         ],
+        "requestBody": {
+          "required": false,
+          "content": {
+            "application/json": {
+              "schema": {
+                "$ref": "#/components/schemas/NewSnapshot"
+              }
+            }
+          }
+        },
         "responses": {
+          "201": {
+            "description": "It can be started from.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/SnapshotInfo"
+                }
+              }
+            }
+          },
           "501": {
             "$ref": "#/components/responses/NotSupported"
           },
@@ -965,7 +1041,34 @@ export const restDocument: unknown = {
             "AdminTeamAuth": []
           }
         ],
+        "parameters": [
+          {
+            "$ref": "#/components/parameters/sandboxIDFilter"
+          },
+          {
+            "$ref": "#/components/parameters/nameFilter"
+          },
+          {
+            "$ref": "#/components/parameters/limit"
+          },
+          {
+            "$ref": "#/components/parameters/nextToken"
+          }
+        ],
         "responses": {
+          "200": {
+            "description": "One page of them.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "type": "array",
+                  "items": {
+                    "$ref": "#/components/schemas/SnapshotInfo"
+                  }
+                }
+              }
+            }
+          },
           "501": {
             "$ref": "#/components/responses/NotSupported"
           },
@@ -1037,7 +1140,27 @@ export const restDocument: unknown = {
             "AuthProviderTeamAuth": []
           }
         ],
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {
+                "$ref": "#/components/schemas/TemplateBuildRequest"
+              }
+            }
+          }
+        },
         "responses": {
+          "202": {
+            "description": "The build can be pushed.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/TemplateLegacy"
+                }
+              }
+            }
+          },
           "501": {
             "$ref": "#/components/responses/NotSupported"
           },
@@ -1109,7 +1232,27 @@ export const restDocument: unknown = {
             "AdminTeamAuth": []
           }
         ],
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {
+                "$ref": "#/components/schemas/AssignTemplateTags"
+              }
+            }
+          }
+        },
         "responses": {
+          "201": {
+            "description": "They point there.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/AssignedTemplateTags"
+                }
+              }
+            }
+          },
           "501": {
             "$ref": "#/components/responses/NotSupported"
           },
@@ -1137,7 +1280,20 @@ export const restDocument: unknown = {
             "AdminTeamAuth": []
           }
         ],
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {
+                "$ref": "#/components/schemas/DeleteTemplateTags"
+              }
+            }
+          }
+        },
         "responses": {
+          "204": {
+            "description": "They are gone."
+          },
           "501": {
             "$ref": "#/components/responses/NotSupported"
           },
@@ -1170,7 +1326,31 @@ export const restDocument: unknown = {
             "AdminTeamAuth": []
           }
         ],
+        "parameters": [
+          {
+            "$ref": "#/components/parameters/teamIDFilter"
+          },
+          {
+            "$ref": "#/components/parameters/limit"
+          },
+          {
+            "$ref": "#/components/parameters/nextToken"
+          }
+        ],
         "responses": {
+          "200": {
+            "description": "One page of them.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "type": "array",
+                  "items": {
+                    "$ref": "#/components/schemas/Template"
+                  }
+                }
+              }
+            }
+          },
           "501": {
             "$ref": "#/components/responses/NotSupported"
           },
@@ -1198,7 +1378,27 @@ export const restDocument: unknown = {
             "AdminTeamAuth": []
           }
         ],
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {
+                "$ref": "#/components/schemas/TemplateBuildRequestV2"
+              }
+            }
+          }
+        },
         "responses": {
+          "202": {
+            "description": "The build can be started.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/TemplateLegacy"
+                }
+              }
+            }
+          },
           "501": {
             "$ref": "#/components/responses/NotSupported"
           },
@@ -1228,7 +1428,27 @@ export const restDocument: unknown = {
             "AdminTeamAuth": []
           }
         ],
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {
+                "$ref": "#/components/schemas/TemplateBuildRequestV3"
+              }
+            }
+          }
+        },
         "responses": {
+          "202": {
+            "description": "The build can be started.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/TemplateRequestResponseV3"
+                }
+              }
+            }
+          },
           "501": {
             "$ref": "#/components/responses/NotSupported"
           },
@@ -1261,9 +1481,25 @@ export const restDocument: unknown = {
         "parameters": [
           {
             "$ref": "#/components/parameters/templateID"
+          },
+          {
+            "$ref": "#/components/parameters/limit"
+          },
+          {
+            "$ref": "#/components/parameters/nextToken"
           }
         ],
         "responses": {
+          "200": {
+            "description": "It is.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/TemplateWithBuilds"
+                }
+              }
+            }
+          },
           "501": {
             "$ref": "#/components/responses/NotSupported"
           },
@@ -1292,7 +1528,27 @@ export const restDocument: unknown = {
             "$ref": "#/components/parameters/templateID"
           }
         ],
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {
+                "$ref": "#/components/schemas/TemplateBuildRequest"
+              }
+            }
+          }
+        },
         "responses": {
+          "202": {
+            "description": "The build can be pushed.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/TemplateLegacy"
+                }
+              }
+            }
+          },
           "501": {
             "$ref": "#/components/responses/NotSupported"
           },
@@ -1329,6 +1585,9 @@ export const restDocument: unknown = {
           }
         ],
         "responses": {
+          "204": {
+            "description": "It is gone."
+          },
           "501": {
             "$ref": "#/components/responses/NotSupported"
           },
@@ -1364,7 +1623,27 @@ export const restDocument: unknown = {
             "$ref": "#/components/parameters/templateID"
           }
         ],
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {
+                "$ref": "#/components/schemas/TemplateUpdateRequest"
+              }
+            }
+          }
+        },
         "responses": {
+          "200": {
+            "description": "It is. The body is `null`.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "type": "null"
+                }
+              }
+            }
+          },
           "501": {
             "$ref": "#/components/responses/NotSupported"
           },
@@ -1402,7 +1681,27 @@ export const restDocument: unknown = {
             "$ref": "#/components/parameters/templateID"
           }
         ],
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {
+                "$ref": "#/components/schemas/TemplateUpdateRequest"
+              }
+            }
+          }
+        },
         "responses": {
+          "200": {
+            "description": "It is.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/TemplateUpdateResponse"
+                }
+              }
+            }
+          },
           "501": {
             "$ref": "#/components/responses/NotSupported"
           },
@@ -1438,6 +1737,19 @@ export const restDocument: unknown = {
           }
         ],
         "responses": {
+          "200": {
+            "description": "They are.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "type": "array",
+                  "items": {
+                    "$ref": "#/components/schemas/TemplateTag"
+                  }
+                }
+              }
+            }
+          },
           "501": {
             "$ref": "#/components/responses/NotSupported"
           },
@@ -1479,6 +1791,16 @@ export const restDocument: unknown = {
           }
         ],
         "responses": {
+          "201": {
+            "description": "Whether the files are there, and where to put them.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/TemplateBuildFileUpload"
+                }
+              }
+            }
+          },
           "501": {
             "$ref": "#/components/responses/NotSupported"
           },
@@ -1513,6 +1835,9 @@ export const restDocument: unknown = {
           }
         ],
         "responses": {
+          "202": {
+            "description": "It has begun."
+          },
           "501": {
             "$ref": "#/components/responses/NotSupported"
           },
@@ -1550,7 +1875,20 @@ export const restDocument: unknown = {
             "$ref": "#/components/parameters/buildID"
           }
         ],
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {
+                "$ref": "#/components/schemas/TemplateBuildStartV2"
+              }
+            }
+          }
+        },
         "responses": {
+          "202": {
+            "description": "It has begun."
+          },
           "501": {
             "$ref": "#/components/responses/NotSupported"
           },
@@ -1589,9 +1927,28 @@ export const restDocument: unknown = {
           },
           {
             "$ref": "#/components/parameters/buildID"
+          },
+          {
+            "$ref": "#/components/parameters/logsOffset"
+          },
+          {
+            "$ref": "#/components/parameters/limit"
+          },
+          {
+            "$ref": "#/components/parameters/logLevel"
           }
         ],
         "responses": {
+          "200": {
+            "description": "So it stands.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/TemplateBuildInfo"
+                }
+              }
+            }
+          },
           "501": {
             "$ref": "#/components/responses/NotSupported"
           },
@@ -1630,9 +1987,34 @@ export const restDocument: unknown = {
           },
           {
             "$ref": "#/components/parameters/buildID"
+          },
+          {
+            "$ref": "#/components/parameters/cursorMs"
+          },
+          {
+            "$ref": "#/components/parameters/limit"
+          },
+          {
+            "$ref": "#/components/parameters/logDirection"
+          },
+          {
+            "$ref": "#/components/parameters/logLevel"
+          },
+          {
+            "$ref": "#/components/parameters/buildLogSource"
           }
         ],
         "responses": {
+          "200": {
+            "description": "In the direction asked for.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/TemplateBuildLogs"
+                }
+              }
+            }
+          },
           "501": {
             "$ref": "#/components/responses/NotSupported"
           },
@@ -2055,6 +2437,19 @@ export const restDocument: unknown = {
           }
         ],
         "responses": {
+          "200": {
+            "description": "They are.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "type": "array",
+                  "items": {
+                    "$ref": "#/components/schemas/Volume"
+                  }
+                }
+              }
+            }
+          },
           "501": {
             "$ref": "#/components/responses/NotSupported"
           },
@@ -2082,7 +2477,27 @@ export const restDocument: unknown = {
             "AdminTeamAuth": []
           }
         ],
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {
+                "$ref": "#/components/schemas/NewVolume"
+              }
+            }
+          }
+        },
         "responses": {
+          "201": {
+            "description": "It is there.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/VolumeAndToken"
+                }
+              }
+            }
+          },
           "501": {
             "$ref": "#/components/responses/NotSupported"
           },
@@ -2118,6 +2533,16 @@ export const restDocument: unknown = {
           }
         ],
         "responses": {
+          "200": {
+            "description": "It is.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/VolumeAndToken"
+                }
+              }
+            }
+          },
           "501": {
             "$ref": "#/components/responses/NotSupported"
           },
@@ -2151,6 +2576,9 @@ export const restDocument: unknown = {
           }
         ],
         "responses": {
+          "204": {
+            "description": "It is gone."
+          },
           "501": {
             "$ref": "#/components/responses/NotSupported"
           },
@@ -2181,6 +2609,19 @@ export const restDocument: unknown = {
           }
         ],
         "responses": {
+          "200": {
+            "description": "They are, without their values.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "type": "array",
+                  "items": {
+                    "$ref": "#/components/schemas/Secret"
+                  }
+                }
+              }
+            }
+          },
           "501": {
             "$ref": "#/components/responses/NotSupported"
           },
@@ -2208,7 +2649,27 @@ export const restDocument: unknown = {
             "AdminTeamAuth": []
           }
         ],
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {
+                "$ref": "#/components/schemas/NewSecret"
+              }
+            }
+          }
+        },
         "responses": {
+          "201": {
+            "description": "It is kept.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/Secret"
+                }
+              }
+            }
+          },
           "501": {
             "$ref": "#/components/responses/NotSupported"
           },
@@ -2244,6 +2705,16 @@ export const restDocument: unknown = {
           }
         ],
         "responses": {
+          "200": {
+            "description": "It is, without its value.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/Secret"
+                }
+              }
+            }
+          },
           "501": {
             "$ref": "#/components/responses/NotSupported"
           },
@@ -2276,7 +2747,27 @@ export const restDocument: unknown = {
             "$ref": "#/components/parameters/secretID"
           }
         ],
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {
+                "$ref": "#/components/schemas/NewSecretVersion"
+              }
+            }
+          }
+        },
         "responses": {
+          "200": {
+            "description": "It has another value.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/Secret"
+                }
+              }
+            }
+          },
           "501": {
             "$ref": "#/components/responses/NotSupported"
           },
@@ -2310,6 +2801,9 @@ export const restDocument: unknown = {
           }
         ],
         "responses": {
+          "204": {
+            "description": "It is gone."
+          },
           "501": {
             "$ref": "#/components/responses/NotSupported"
           },
@@ -2486,6 +2980,16 @@ export const restDocument: unknown = {
           }
         ],
         "responses": {
+          "200": {
+            "description": "How it went.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/AdminBuildCancelResult"
+                }
+              }
+            }
+          },
           "501": {
             "$ref": "#/components/responses/NotSupported"
           },
@@ -2841,6 +3345,40 @@ export const restDocument: unknown = {
           "maximum": 100
         }
       },
+      "sandboxIDFilter": {
+        "name": "sandboxID",
+        "in": "query",
+        "schema": {
+          "type": "string"
+        }
+      },
+      "nameFilter": {
+        "name": "name",
+        "in": "query",
+        "schema": {
+          "type": "string"
+        }
+      },
+      "logsOffset": {
+        "name": "logsOffset",
+        "in": "query",
+        "schema": {
+          "type": "integer",
+          "format": "int32",
+          "minimum": 0
+        }
+      },
+      "buildLogSource": {
+        "name": "source",
+        "in": "query",
+        "schema": {
+          "type": "string",
+          "enum": [
+            "temporary",
+            "persistent"
+          ]
+        }
+      },
       "sandboxIDs": {
         "name": "sandbox_ids",
         "in": "query",
@@ -3017,7 +3555,14 @@ export const restDocument: unknown = {
             }
           },
           "egressProxy": {
-            "$ref": "#/components/schemas/EgressProxy"
+            "oneOf": [
+              {
+                "$ref": "#/components/schemas/EgressProxy"
+              },
+              {
+                "type": "null"
+              }
+            ]
           },
           "rules": {
             "type": "object",
@@ -3040,11 +3585,17 @@ export const restDocument: unknown = {
             "type": "string"
           },
           "username": {
-            "type": "string",
+            "type": [
+              "string",
+              "null"
+            ],
             "maxLength": 255
           },
           "password": {
-            "type": "string",
+            "type": [
+              "string",
+              "null"
+            ],
             "maxLength": 255
           }
         }
@@ -4051,6 +4602,876 @@ export const restDocument: unknown = {
               "null"
             ],
             "deprecated": true
+          }
+        }
+      },
+      "SandboxPause": {
+        "type": "object",
+        "properties": {
+          "memory": {
+            "type": "boolean",
+            "description": "False keeps the disk only."
+          }
+        }
+      },
+      "SandboxResume": {
+        "type": "object",
+        "properties": {
+          "timeout": {
+            "type": "integer",
+            "format": "int32",
+            "minimum": 0,
+            "description": "Seconds."
+          },
+          "autoPause": {
+            "type": "boolean"
+          },
+          "memory": {
+            "type": "boolean"
+          }
+        }
+      },
+      "SandboxFork": {
+        "type": "object",
+        "properties": {
+          "timeout": {
+            "type": "integer",
+            "format": "int32",
+            "minimum": 0,
+            "description": "Seconds."
+          },
+          "count": {
+            "type": "integer",
+            "format": "int32"
+          }
+        }
+      },
+      "SandboxForkResult": {
+        "type": "object",
+        "description": "Exactly one of both.",
+        "properties": {
+          "sandbox": {
+            "$ref": "#/components/schemas/Sandbox"
+          },
+          "error": {
+            "$ref": "#/components/schemas/Error"
+          }
+        }
+      },
+      "NewSnapshot": {
+        "type": "object",
+        "properties": {
+          "name": {
+            "type": "string"
+          }
+        }
+      },
+      "SnapshotInfo": {
+        "type": "object",
+        "required": [
+          "snapshotID",
+          "names"
+        ],
+        "properties": {
+          "snapshotID": {
+            "type": "string"
+          },
+          "names": {
+            "type": "array",
+            "items": {
+              "type": "string"
+            }
+          }
+        }
+      },
+      "TemplateBuildStatus": {
+        "type": "string",
+        "enum": [
+          "building",
+          "waiting",
+          "ready",
+          "error"
+        ]
+      },
+      "TemplateLegacy": {
+        "type": "object",
+        "required": [
+          "templateID",
+          "buildID",
+          "cpuCount",
+          "memoryMB",
+          "diskSizeMB",
+          "public",
+          "aliases",
+          "createdAt",
+          "updatedAt",
+          "createdBy",
+          "lastSpawnedAt",
+          "spawnCount",
+          "buildCount",
+          "envdVersion"
+        ],
+        "properties": {
+          "templateID": {
+            "type": "string"
+          },
+          "buildID": {
+            "type": "string"
+          },
+          "cpuCount": {
+            "type": "integer",
+            "format": "int32"
+          },
+          "memoryMB": {
+            "type": "integer",
+            "format": "int32"
+          },
+          "diskSizeMB": {
+            "type": "integer",
+            "format": "int32"
+          },
+          "public": {
+            "type": "boolean"
+          },
+          "aliases": {
+            "type": "array",
+            "items": {
+              "type": "string"
+            }
+          },
+          "createdAt": {
+            "type": "string",
+            "format": "date-time"
+          },
+          "updatedAt": {
+            "type": "string",
+            "format": "date-time"
+          },
+          "createdBy": {
+            "oneOf": [
+              {
+                "$ref": "#/components/schemas/TeamUser"
+              },
+              {
+                "type": "null"
+              }
+            ]
+          },
+          "lastSpawnedAt": {
+            "type": [
+              "string",
+              "null"
+            ],
+            "format": "date-time"
+          },
+          "spawnCount": {
+            "type": "integer",
+            "format": "int64"
+          },
+          "buildCount": {
+            "type": "integer",
+            "format": "int32"
+          },
+          "envdVersion": {
+            "type": "string"
+          }
+        }
+      },
+      "TemplateRequestResponseV3": {
+        "type": "object",
+        "required": [
+          "templateID",
+          "buildID",
+          "public",
+          "aliases",
+          "names",
+          "tags"
+        ],
+        "properties": {
+          "templateID": {
+            "type": "string"
+          },
+          "buildID": {
+            "type": "string"
+          },
+          "public": {
+            "type": "boolean"
+          },
+          "aliases": {
+            "type": "array",
+            "deprecated": true,
+            "items": {
+              "type": "string"
+            }
+          },
+          "names": {
+            "type": "array",
+            "items": {
+              "type": "string"
+            }
+          },
+          "tags": {
+            "type": "array",
+            "items": {
+              "type": "string"
+            }
+          }
+        }
+      },
+      "TemplateBuild": {
+        "type": "object",
+        "required": [
+          "buildID",
+          "status",
+          "createdAt",
+          "updatedAt",
+          "cpuCount",
+          "memoryMB"
+        ],
+        "properties": {
+          "buildID": {
+            "type": "string",
+            "format": "uuid"
+          },
+          "status": {
+            "$ref": "#/components/schemas/TemplateBuildStatus"
+          },
+          "createdAt": {
+            "type": "string",
+            "format": "date-time"
+          },
+          "updatedAt": {
+            "type": "string",
+            "format": "date-time"
+          },
+          "finishedAt": {
+            "type": "string",
+            "format": "date-time"
+          },
+          "cpuCount": {
+            "type": "integer",
+            "format": "int32",
+            "minimum": 1
+          },
+          "memoryMB": {
+            "type": "integer",
+            "format": "int32",
+            "minimum": 128
+          },
+          "diskSizeMB": {
+            "type": "integer",
+            "format": "int32",
+            "minimum": 0
+          },
+          "envdVersion": {
+            "type": "string"
+          }
+        }
+      },
+      "TemplateWithBuilds": {
+        "type": "object",
+        "required": [
+          "templateID",
+          "public",
+          "aliases",
+          "names",
+          "createdAt",
+          "updatedAt",
+          "lastSpawnedAt",
+          "spawnCount",
+          "builds"
+        ],
+        "properties": {
+          "templateID": {
+            "type": "string"
+          },
+          "public": {
+            "type": "boolean"
+          },
+          "aliases": {
+            "type": "array",
+            "deprecated": true,
+            "items": {
+              "type": "string"
+            }
+          },
+          "names": {
+            "type": "array",
+            "items": {
+              "type": "string"
+            }
+          },
+          "createdAt": {
+            "type": "string",
+            "format": "date-time"
+          },
+          "updatedAt": {
+            "type": "string",
+            "format": "date-time"
+          },
+          "lastSpawnedAt": {
+            "type": [
+              "string",
+              "null"
+            ],
+            "format": "date-time"
+          },
+          "spawnCount": {
+            "type": "integer",
+            "format": "int64"
+          },
+          "builds": {
+            "type": "array",
+            "items": {
+              "$ref": "#/components/schemas/TemplateBuild"
+            }
+          }
+        }
+      },
+      "BuildLogEntry": {
+        "type": "object",
+        "required": [
+          "timestamp",
+          "message",
+          "level"
+        ],
+        "properties": {
+          "timestamp": {
+            "type": "string",
+            "format": "date-time"
+          },
+          "message": {
+            "type": "string"
+          },
+          "level": {
+            "$ref": "#/components/schemas/LogLevel"
+          },
+          "step": {
+            "type": "string"
+          }
+        }
+      },
+      "BuildStatusReason": {
+        "type": "object",
+        "required": [
+          "message"
+        ],
+        "properties": {
+          "message": {
+            "type": "string"
+          },
+          "step": {
+            "type": "string"
+          },
+          "logEntries": {
+            "type": "array",
+            "items": {
+              "$ref": "#/components/schemas/BuildLogEntry"
+            }
+          }
+        }
+      },
+      "TemplateBuildInfo": {
+        "type": "object",
+        "required": [
+          "templateID",
+          "buildID",
+          "status",
+          "logs",
+          "logEntries"
+        ],
+        "properties": {
+          "templateID": {
+            "type": "string"
+          },
+          "buildID": {
+            "type": "string"
+          },
+          "status": {
+            "$ref": "#/components/schemas/TemplateBuildStatus"
+          },
+          "logs": {
+            "type": "array",
+            "items": {
+              "type": "string"
+            }
+          },
+          "logEntries": {
+            "type": "array",
+            "items": {
+              "$ref": "#/components/schemas/BuildLogEntry"
+            }
+          },
+          "reason": {
+            "$ref": "#/components/schemas/BuildStatusReason"
+          }
+        }
+      },
+      "TemplateBuildLogs": {
+        "type": "object",
+        "required": [
+          "logs"
+        ],
+        "properties": {
+          "logs": {
+            "type": "array",
+            "items": {
+              "$ref": "#/components/schemas/BuildLogEntry"
+            }
+          }
+        }
+      },
+      "TemplateStep": {
+        "type": "object",
+        "required": [
+          "type"
+        ],
+        "properties": {
+          "type": {
+            "type": "string"
+          },
+          "args": {
+            "type": "array",
+            "items": {
+              "type": "string"
+            }
+          },
+          "filesHash": {
+            "type": "string"
+          },
+          "force": {
+            "type": "boolean"
+          }
+        }
+      },
+      "FromImageRegistry": {
+        "oneOf": [
+          {
+            "type": "object",
+            "required": [
+              "type",
+              "awsAccessKeyId",
+              "awsSecretAccessKey",
+              "awsRegion"
+            ],
+            "properties": {
+              "type": {
+                "type": "string",
+                "enum": [
+                  "aws"
+                ]
+              },
+              "awsAccessKeyId": {
+                "type": "string"
+              },
+              "awsSecretAccessKey": {
+                "type": "string"
+              },
+              "awsRegion": {
+                "type": "string"
+              }
+            }
+          },
+          {
+            "type": "object",
+            "required": [
+              "type",
+              "serviceAccountJson"
+            ],
+            "properties": {
+              "type": {
+                "type": "string",
+                "enum": [
+                  "gcp"
+                ]
+              },
+              "serviceAccountJson": {
+                "type": "string"
+              }
+            }
+          },
+          {
+            "type": "object",
+            "required": [
+              "type",
+              "username",
+              "password"
+            ],
+            "properties": {
+              "type": {
+                "type": "string",
+                "enum": [
+                  "registry"
+                ]
+              },
+              "username": {
+                "type": "string"
+              },
+              "password": {
+                "type": "string"
+              }
+            }
+          }
+        ]
+      },
+      "TemplateBuildStartV2": {
+        "type": "object",
+        "properties": {
+          "fromImage": {
+            "type": "string"
+          },
+          "fromTemplate": {
+            "type": "string"
+          },
+          "fromImageRegistry": {
+            "$ref": "#/components/schemas/FromImageRegistry"
+          },
+          "force": {
+            "type": "boolean"
+          },
+          "steps": {
+            "type": "array",
+            "items": {
+              "$ref": "#/components/schemas/TemplateStep"
+            }
+          },
+          "startCmd": {
+            "type": "string"
+          },
+          "readyCmd": {
+            "type": "string"
+          }
+        }
+      },
+      "TemplateBuildRequest": {
+        "type": "object",
+        "required": [
+          "dockerfile"
+        ],
+        "properties": {
+          "dockerfile": {
+            "type": "string"
+          },
+          "alias": {
+            "type": "string"
+          },
+          "teamID": {
+            "type": "string"
+          },
+          "startCmd": {
+            "type": "string"
+          },
+          "readyCmd": {
+            "type": "string"
+          },
+          "cpuCount": {
+            "type": "integer",
+            "format": "int32",
+            "minimum": 1
+          },
+          "memoryMB": {
+            "type": "integer",
+            "format": "int32",
+            "minimum": 128
+          }
+        }
+      },
+      "TemplateBuildRequestV2": {
+        "type": "object",
+        "required": [
+          "alias"
+        ],
+        "properties": {
+          "alias": {
+            "type": "string"
+          },
+          "teamID": {
+            "type": "string"
+          },
+          "cpuCount": {
+            "type": "integer",
+            "format": "int32",
+            "minimum": 1
+          },
+          "memoryMB": {
+            "type": "integer",
+            "format": "int32",
+            "minimum": 128
+          }
+        }
+      },
+      "TemplateBuildRequestV3": {
+        "type": "object",
+        "properties": {
+          "name": {
+            "type": "string",
+            "maxLength": 128,
+            "description": "Perhaps with `:tag`."
+          },
+          "alias": {
+            "type": "string",
+            "deprecated": true
+          },
+          "tags": {
+            "type": "array",
+            "items": {
+              "type": "string"
+            }
+          },
+          "teamID": {
+            "type": "string"
+          },
+          "cpuCount": {
+            "type": "integer",
+            "format": "int32",
+            "minimum": 1
+          },
+          "memoryMB": {
+            "type": "integer",
+            "format": "int32",
+            "minimum": 128
+          }
+        }
+      },
+      "TemplateBuildFileUpload": {
+        "type": "object",
+        "required": [
+          "present"
+        ],
+        "properties": {
+          "present": {
+            "type": "boolean"
+          },
+          "url": {
+            "type": "string"
+          }
+        }
+      },
+      "TemplateUpdateRequest": {
+        "type": "object",
+        "properties": {
+          "public": {
+            "type": "boolean"
+          }
+        }
+      },
+      "TemplateUpdateResponse": {
+        "type": "object",
+        "required": [
+          "names"
+        ],
+        "properties": {
+          "names": {
+            "type": "array",
+            "items": {
+              "type": "string"
+            }
+          }
+        }
+      },
+      "AssignTemplateTags": {
+        "type": "object",
+        "required": [
+          "target",
+          "tags"
+        ],
+        "properties": {
+          "target": {
+            "type": "string",
+            "description": "`name:tag`"
+          },
+          "tags": {
+            "type": "array",
+            "items": {
+              "type": "string"
+            }
+          }
+        }
+      },
+      "DeleteTemplateTags": {
+        "type": "object",
+        "required": [
+          "name",
+          "tags"
+        ],
+        "properties": {
+          "name": {
+            "type": "string"
+          },
+          "tags": {
+            "type": "array",
+            "items": {
+              "type": "string"
+            }
+          }
+        }
+      },
+      "AssignedTemplateTags": {
+        "type": "object",
+        "required": [
+          "tags",
+          "buildID"
+        ],
+        "properties": {
+          "tags": {
+            "type": "array",
+            "items": {
+              "type": "string"
+            }
+          },
+          "buildID": {
+            "type": "string",
+            "format": "uuid"
+          }
+        }
+      },
+      "TemplateTag": {
+        "type": "object",
+        "required": [
+          "tag",
+          "buildID",
+          "createdAt"
+        ],
+        "properties": {
+          "tag": {
+            "type": "string"
+          },
+          "buildID": {
+            "type": "string",
+            "format": "uuid"
+          },
+          "createdAt": {
+            "type": "string",
+            "format": "date-time"
+          }
+        }
+      },
+      "Volume": {
+        "type": "object",
+        "required": [
+          "volumeID",
+          "name"
+        ],
+        "properties": {
+          "volumeID": {
+            "type": "string"
+          },
+          "name": {
+            "type": "string"
+          }
+        }
+      },
+      "VolumeAndToken": {
+        "allOf": [
+          {
+            "$ref": "#/components/schemas/Volume"
+          },
+          {
+            "type": "object",
+            "required": [
+              "token"
+            ],
+            "properties": {
+              "token": {
+                "type": "string"
+              },
+              "domain": {
+                "type": "string"
+              }
+            }
+          }
+        ]
+      },
+      "NewVolume": {
+        "type": "object",
+        "required": [
+          "name"
+        ],
+        "properties": {
+          "name": {
+            "type": "string",
+            "pattern": "^[a-zA-Z0-9_-]+$"
+          }
+        }
+      },
+      "Secret": {
+        "type": "object",
+        "required": [
+          "secretID",
+          "name",
+          "currentVersion",
+          "metadata",
+          "createdAt",
+          "updatedAt"
+        ],
+        "properties": {
+          "secretID": {
+            "type": "string"
+          },
+          "name": {
+            "type": "string"
+          },
+          "currentVersion": {
+            "type": "integer"
+          },
+          "metadata": {
+            "$ref": "#/components/schemas/StringMap"
+          },
+          "createdAt": {
+            "type": "string",
+            "format": "date-time"
+          },
+          "updatedAt": {
+            "type": "string",
+            "format": "date-time"
+          }
+        }
+      },
+      "NewSecret": {
+        "type": "object",
+        "required": [
+          "name",
+          "value"
+        ],
+        "properties": {
+          "name": {
+            "type": "string",
+            "maxLength": 128
+          },
+          "value": {
+            "type": "string"
+          },
+          "metadata": {
+            "$ref": "#/components/schemas/StringMap"
+          }
+        }
+      },
+      "NewSecretVersion": {
+        "type": "object",
+        "required": [
+          "value"
+        ],
+        "properties": {
+          "value": {
+            "type": "string"
+          },
+          "metadata": {
+            "$ref": "#/components/schemas/StringMap"
+          }
+        }
+      },
+      "AdminBuildCancelResult": {
+        "type": "object",
+        "required": [
+          "cancelledCount",
+          "failedCount"
+        ],
+        "properties": {
+          "cancelledCount": {
+            "type": "integer"
+          },
+          "failedCount": {
+            "type": "integer"
           }
         }
       },

@@ -874,15 +874,15 @@ export interface components {
         EgressFields: {
             allowOut?: string[];
             denyOut?: string[];
-            egressProxy?: components["schemas"]["EgressProxy"];
+            egressProxy?: components["schemas"]["EgressProxy"] | null;
             rules?: {
                 [key: string]: Record<string, never>[];
             };
         };
         EgressProxy: {
             address: string;
-            username?: string;
-            password?: string;
+            username?: string | null;
+            password?: string | null;
         };
         SandboxNetwork: components["schemas"]["EgressFields"] & {
             allowPublicTraffic?: boolean;
@@ -1219,6 +1219,259 @@ export interface components {
             /** @deprecated */
             email: string | null;
         };
+        SandboxPause: {
+            /** @description False keeps the disk only. */
+            memory?: boolean;
+        };
+        SandboxResume: {
+            /**
+             * Format: int32
+             * @description Seconds.
+             */
+            timeout?: number;
+            autoPause?: boolean;
+            memory?: boolean;
+        };
+        SandboxFork: {
+            /**
+             * Format: int32
+             * @description Seconds.
+             */
+            timeout?: number;
+            /** Format: int32 */
+            count?: number;
+        };
+        /** @description Exactly one of both. */
+        SandboxForkResult: {
+            sandbox?: components["schemas"]["Sandbox"];
+            error?: components["schemas"]["Error"];
+        };
+        NewSnapshot: {
+            name?: string;
+        };
+        SnapshotInfo: {
+            snapshotID: string;
+            names: string[];
+        };
+        /** @enum {string} */
+        TemplateBuildStatus: "building" | "waiting" | "ready" | "error";
+        TemplateLegacy: {
+            templateID: string;
+            buildID: string;
+            /** Format: int32 */
+            cpuCount: number;
+            /** Format: int32 */
+            memoryMB: number;
+            /** Format: int32 */
+            diskSizeMB: number;
+            public: boolean;
+            aliases: string[];
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            updatedAt: string;
+            createdBy: components["schemas"]["TeamUser"] | null;
+            /** Format: date-time */
+            lastSpawnedAt: string | null;
+            /** Format: int64 */
+            spawnCount: number;
+            /** Format: int32 */
+            buildCount: number;
+            envdVersion: string;
+        };
+        TemplateRequestResponseV3: {
+            templateID: string;
+            buildID: string;
+            public: boolean;
+            /** @deprecated */
+            aliases: string[];
+            names: string[];
+            tags: string[];
+        };
+        TemplateBuild: {
+            /** Format: uuid */
+            buildID: string;
+            status: components["schemas"]["TemplateBuildStatus"];
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            updatedAt: string;
+            /** Format: date-time */
+            finishedAt?: string;
+            /** Format: int32 */
+            cpuCount: number;
+            /** Format: int32 */
+            memoryMB: number;
+            /** Format: int32 */
+            diskSizeMB?: number;
+            envdVersion?: string;
+        };
+        TemplateWithBuilds: {
+            templateID: string;
+            public: boolean;
+            /** @deprecated */
+            aliases: string[];
+            names: string[];
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            updatedAt: string;
+            /** Format: date-time */
+            lastSpawnedAt: string | null;
+            /** Format: int64 */
+            spawnCount: number;
+            builds: components["schemas"]["TemplateBuild"][];
+        };
+        BuildLogEntry: {
+            /** Format: date-time */
+            timestamp: string;
+            message: string;
+            level: components["schemas"]["LogLevel"];
+            step?: string;
+        };
+        BuildStatusReason: {
+            message: string;
+            step?: string;
+            logEntries?: components["schemas"]["BuildLogEntry"][];
+        };
+        TemplateBuildInfo: {
+            templateID: string;
+            buildID: string;
+            status: components["schemas"]["TemplateBuildStatus"];
+            logs: string[];
+            logEntries: components["schemas"]["BuildLogEntry"][];
+            reason?: components["schemas"]["BuildStatusReason"];
+        };
+        TemplateBuildLogs: {
+            logs: components["schemas"]["BuildLogEntry"][];
+        };
+        TemplateStep: {
+            type: string;
+            args?: string[];
+            filesHash?: string;
+            force?: boolean;
+        };
+        FromImageRegistry: {
+            /** @enum {string} */
+            type: "aws";
+            awsAccessKeyId: string;
+            awsSecretAccessKey: string;
+            awsRegion: string;
+        } | {
+            /** @enum {string} */
+            type: "gcp";
+            serviceAccountJson: string;
+        } | {
+            /** @enum {string} */
+            type: "registry";
+            username: string;
+            password: string;
+        };
+        TemplateBuildStartV2: {
+            fromImage?: string;
+            fromTemplate?: string;
+            fromImageRegistry?: components["schemas"]["FromImageRegistry"];
+            force?: boolean;
+            steps?: components["schemas"]["TemplateStep"][];
+            startCmd?: string;
+            readyCmd?: string;
+        };
+        TemplateBuildRequest: {
+            dockerfile: string;
+            alias?: string;
+            teamID?: string;
+            startCmd?: string;
+            readyCmd?: string;
+            /** Format: int32 */
+            cpuCount?: number;
+            /** Format: int32 */
+            memoryMB?: number;
+        };
+        TemplateBuildRequestV2: {
+            alias: string;
+            teamID?: string;
+            /** Format: int32 */
+            cpuCount?: number;
+            /** Format: int32 */
+            memoryMB?: number;
+        };
+        TemplateBuildRequestV3: {
+            /** @description Perhaps with `:tag`. */
+            name?: string;
+            /** @deprecated */
+            alias?: string;
+            tags?: string[];
+            teamID?: string;
+            /** Format: int32 */
+            cpuCount?: number;
+            /** Format: int32 */
+            memoryMB?: number;
+        };
+        TemplateBuildFileUpload: {
+            present: boolean;
+            url?: string;
+        };
+        TemplateUpdateRequest: {
+            public?: boolean;
+        };
+        TemplateUpdateResponse: {
+            names: string[];
+        };
+        AssignTemplateTags: {
+            /** @description `name:tag` */
+            target: string;
+            tags: string[];
+        };
+        DeleteTemplateTags: {
+            name: string;
+            tags: string[];
+        };
+        AssignedTemplateTags: {
+            tags: string[];
+            /** Format: uuid */
+            buildID: string;
+        };
+        TemplateTag: {
+            tag: string;
+            /** Format: uuid */
+            buildID: string;
+            /** Format: date-time */
+            createdAt: string;
+        };
+        Volume: {
+            volumeID: string;
+            name: string;
+        };
+        VolumeAndToken: components["schemas"]["Volume"] & {
+            token: string;
+            domain?: string;
+        };
+        NewVolume: {
+            name: string;
+        };
+        Secret: {
+            secretID: string;
+            name: string;
+            currentVersion: number;
+            metadata: components["schemas"]["StringMap"];
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            updatedAt: string;
+        };
+        NewSecret: {
+            name: string;
+            value: string;
+            metadata?: components["schemas"]["StringMap"];
+        };
+        NewSecretVersion: {
+            value: string;
+            metadata?: components["schemas"]["StringMap"];
+        };
+        AdminBuildCancelResult: {
+            cancelledCount: number;
+            failedCount: number;
+        };
         Template: {
             templateID: string;
             buildID: string;
@@ -1294,6 +1547,10 @@ export interface components {
         templateFilter: string;
         nextToken: string;
         limit: number;
+        sandboxIDFilter: string;
+        nameFilter: string;
+        logsOffset: number;
+        buildLogSource: "temporary" | "persistent";
         sandboxIDs: string[];
         /** @description Unix seconds. */
         startS: number;
@@ -1693,8 +1950,19 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SandboxPause"];
+            };
+        };
         responses: {
+            /** @description It is paused. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
@@ -1709,8 +1977,21 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SandboxResume"];
+            };
+        };
         responses: {
+            /** @description It runs again. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sandbox"];
+                };
+            };
             501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
@@ -1725,8 +2006,21 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SandboxFork"];
+            };
+        };
         responses: {
+            /** @description One result per copy. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SandboxForkResult"][];
+                };
+            };
             501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
@@ -1741,8 +2035,21 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NewSnapshot"];
+            };
+        };
         responses: {
+            /** @description It can be started from. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SnapshotInfo"];
+                };
+            };
             501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
@@ -1839,13 +2146,27 @@ export interface operations {
     };
     listSnapshots: {
         parameters: {
-            query?: never;
+            query?: {
+                sandboxID?: components["parameters"]["sandboxIDFilter"];
+                name?: components["parameters"]["nameFilter"];
+                limit?: components["parameters"]["limit"];
+                nextToken?: components["parameters"]["nextToken"];
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description One page of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SnapshotInfo"][];
+                };
+            };
             501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
@@ -1880,8 +2201,21 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TemplateBuildRequest"];
+            };
+        };
         responses: {
+            /** @description The build can be pushed. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplateLegacy"];
+                };
+            };
             501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
@@ -1917,8 +2251,21 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AssignTemplateTags"];
+            };
+        };
         responses: {
+            /** @description They point there. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AssignedTemplateTags"];
+                };
+            };
             501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
@@ -1930,21 +2277,45 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeleteTemplateTags"];
+            };
+        };
         responses: {
+            /** @description They are gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
     };
     listTemplatesV2: {
         parameters: {
-            query?: never;
+            query?: {
+                teamID?: components["parameters"]["teamIDFilter"];
+                limit?: components["parameters"]["limit"];
+                nextToken?: components["parameters"]["nextToken"];
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description One page of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Template"][];
+                };
+            };
             501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
@@ -1956,8 +2327,21 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TemplateBuildRequestV2"];
+            };
+        };
         responses: {
+            /** @description The build can be started. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplateLegacy"];
+                };
+            };
             501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
@@ -1969,15 +2353,31 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TemplateBuildRequestV3"];
+            };
+        };
         responses: {
+            /** @description The build can be started. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplateRequestResponseV3"];
+                };
+            };
             501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
     };
     getTemplate: {
         parameters: {
-            query?: never;
+            query?: {
+                limit?: components["parameters"]["limit"];
+                nextToken?: components["parameters"]["nextToken"];
+            };
             header?: never;
             path: {
                 templateID: components["parameters"]["templateID"];
@@ -1986,6 +2386,15 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description It is. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplateWithBuilds"];
+                };
+            };
             501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
@@ -1999,8 +2408,21 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TemplateBuildRequest"];
+            };
+        };
         responses: {
+            /** @description The build can be pushed. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplateLegacy"];
+                };
+            };
             501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
@@ -2016,6 +2438,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
@@ -2029,8 +2458,21 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TemplateUpdateRequest"];
+            };
+        };
         responses: {
+            /** @description It is. The body is `null`. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": null;
+                };
+            };
             501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
@@ -2044,8 +2486,21 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TemplateUpdateRequest"];
+            };
+        };
         responses: {
+            /** @description It is. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplateUpdateResponse"];
+                };
+            };
             501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
@@ -2061,6 +2516,15 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description They are. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplateTag"][];
+                };
+            };
             501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
@@ -2077,6 +2541,15 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Whether the files are there, and where to put them. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplateBuildFileUpload"];
+                };
+            };
             501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
@@ -2093,6 +2566,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description It has begun. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
@@ -2107,15 +2587,31 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TemplateBuildStartV2"];
+            };
+        };
         responses: {
+            /** @description It has begun. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
     };
     getTemplateBuildStatus: {
         parameters: {
-            query?: never;
+            query?: {
+                logsOffset?: components["parameters"]["logsOffset"];
+                limit?: components["parameters"]["limit"];
+                /** @description The least level. */
+                level?: components["parameters"]["logLevel"];
+            };
             header?: never;
             path: {
                 templateID: components["parameters"]["templateID"];
@@ -2125,13 +2621,30 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description So it stands. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplateBuildInfo"];
+                };
+            };
             501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
     };
     getTemplateBuildLogs: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Unix milliseconds; forward begins with it, backward before it. */
+                cursor?: components["parameters"]["cursorMs"];
+                limit?: components["parameters"]["limit"];
+                direction?: components["parameters"]["logDirection"];
+                /** @description The least level. */
+                level?: components["parameters"]["logLevel"];
+                source?: components["parameters"]["buildLogSource"];
+            };
             header?: never;
             path: {
                 templateID: components["parameters"]["templateID"];
@@ -2141,6 +2654,15 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description In the direction asked for. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplateBuildLogs"];
+                };
+            };
             501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
@@ -2397,6 +2919,15 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description They are. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Volume"][];
+                };
+            };
             501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
@@ -2408,8 +2939,21 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewVolume"];
+            };
+        };
         responses: {
+            /** @description It is there. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VolumeAndToken"];
+                };
+            };
             501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
@@ -2425,6 +2969,15 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description It is. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VolumeAndToken"];
+                };
+            };
             501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
@@ -2440,6 +2993,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
@@ -2453,6 +3013,15 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description They are, without their values. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Secret"][];
+                };
+            };
             501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
@@ -2464,8 +3033,21 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSecret"];
+            };
+        };
         responses: {
+            /** @description It is kept. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Secret"];
+                };
+            };
             501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
@@ -2481,6 +3063,15 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description It is, without its value. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Secret"];
+                };
+            };
             501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
@@ -2494,8 +3085,21 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSecretVersion"];
+            };
+        };
         responses: {
+            /** @description It has another value. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Secret"];
+                };
+            };
             501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
@@ -2511,6 +3115,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
@@ -2636,6 +3247,15 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description How it went. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminBuildCancelResult"];
+                };
+            };
             501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
