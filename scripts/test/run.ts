@@ -77,6 +77,8 @@ export async function nodeTest(
   // One file that hangs, or a connection left open by one, must not take the others' results along: Node counts this
   // limit per file as well as per test.
   const bounds = [`--test-timeout=${Math.max(120, of.limitSeconds / 2) * 1000}`, "--test-force-exit"];
+  // Files share one installation, and some kill its services: on a host with many cores Node would run them side by side.
+  bounds.push("--test-concurrency=1");
   const argv = ["node", "--test", ...bounds, "--test-reporter=spec", ...of.files];
   await runCounted(run, { ...of, argv }, (_, output) => countSpec(output));
 }
