@@ -3569,7 +3569,20 @@ export const restDocument: unknown = {
             "additionalProperties": {
               "type": "array",
               "items": {
-                "type": "object"
+                "$ref": "#/components/schemas/SandboxNetworkRule"
+              }
+            }
+          }
+        }
+      },
+      "SandboxNetworkRule": {
+        "type": "object",
+        "properties": {
+          "transform": {
+            "type": "object",
+            "properties": {
+              "headers": {
+                "$ref": "#/components/schemas/StringMap"
               }
             }
           }

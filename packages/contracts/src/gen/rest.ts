@@ -876,7 +876,12 @@ export interface components {
             denyOut?: string[];
             egressProxy?: components["schemas"]["EgressProxy"] | null;
             rules?: {
-                [key: string]: Record<string, never>[];
+                [key: string]: components["schemas"]["SandboxNetworkRule"][];
+            };
+        };
+        SandboxNetworkRule: {
+            transform?: {
+                headers?: components["schemas"]["StringMap"];
             };
         };
         EgressProxy: {
