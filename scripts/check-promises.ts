@@ -9,7 +9,7 @@ const NAMES_A_FILE = /`?((?:tests|bench|packages|scripts)\/[\w./-]+\.(?:mjs|ts|t
 export function checkPromises(): string[] {
   if (!existsSync(join(ROOT, PAGE))) return [`${PAGE} is not there`];
   const text = readFileSync(join(ROOT, PAGE), "utf8");
-  const rows = text.split("\n").flatMap((line, at) => (isRow(line) ? [{ line, at: at + 1 }] : []));
+  const rows = promiseRows(text.split("\n"));
   if (rows.length === 0) return [`${PAGE} holds no promise`];
   const untested = rows.filter(({ line }) => /\buntested\b/i.test(line)).length;
   console.log(`promises: ${rows.length}, of them ${untested} untested`);
@@ -23,7 +23,13 @@ export function checkPromises(): string[] {
   });
 }
 
-/** Body rows of tables whose header has a column for the test. */
-function isRow(line: string): boolean {
-  return line.startsWith("|") && !/^\|[\s:|-]+\|$/.test(line) && !/^\|\s*(promise|what|number|stage)\b/i.test(line);
+/** Rows of the tables whose first column is called "promise"; other tables explain. */
+function promiseRows(lines: readonly string[]): { line: string; at: number }[] {
+  let isPromises = false;
+  return lines.flatMap((line, at) => {
+    if (!line.startsWith("|")) isPromises = false;
+    else if (!lines[at - 1]?.startsWith("|")) isPromises = /^\|\s*promises?\b/i.test(line);
+    else if (isPromises && !/^\|[\s:|-]+\|$/.test(line)) return [{ line, at: at + 1 }];
+    return [];
+  });
 }
