@@ -69,6 +69,7 @@ async function runChecks(run: Run): Promise<void> {
   ]);
   await check(run, "types", [bin("tsc"), "--noEmit", "-p", "."]);
   await check(run, "generated code is current", [process.execPath, "scripts/check-generated.ts"]);
+  await check(run, "rules of the house", [process.execPath, "scripts/check.ts"]);
 }
 
 const shortName = (file: string): string => file.replace(/^packages\//, "").replace(/\.int\.test\.ts$/, "");
