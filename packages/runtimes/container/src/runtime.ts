@@ -90,7 +90,12 @@ export class ContainerRuntime implements Runtime {
     const { cgroups, dirs, ids, layers } = this.#rooms;
     const names = new Set([...(await machineIdsIn(dirs.machines)), ...(await cgroups.names())]);
     const doomed = [...names].filter((name) => !keep.has(name) && !this.#starting.has(name));
-    await Promise.all(doomed.map((machineId) => this.#gate.run(() => this.#sweepOne(machineId))));
+    // What cannot be removed now keeps its directory, and so its ids, until the next sweep; the others go on.
+    const sweepOrTell = (machineId: MachineId): Promise<void> =>
+      this.#sweepOne(machineId).catch((thrown) =>
+        this.#rooms.parts.log.error("cannot remove what a machine left", { machineId, thrown }),
+      );
+    await Promise.all(doomed.map((machineId) => this.#gate.run(() => sweepOrTell(machineId))));
     await ids.sweep(new Set(await machineIdsIn(dirs.machines)));
     await layers.trim(() => this.#layersInUse());
   }

@@ -45,23 +45,33 @@ export class UpperPool implements AsyncDisposable {
   readonly #ready = new Map<number, string[]>();
   readonly #lock = new KeyedLock();
   #refilling: Promise<void> = Promise.resolve();
+  #clearing: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   constructor(of: UpperPoolConfig) {
     this.#of = of;
   }
 
-  /** Takes up what an earlier run left ready and removes what it left half made. */
+  /**
+   * Takes up what an earlier run left ready, and removes in the background what it left half made: a disk that somebody
+   * else's mount namespace still holds must not keep the node from starting. The next adoption tries again.
+   */
   async adopt(): Promise<void> {
+    const leftovers: string[] = [];
     for (const size of await readdir(this.#of.dir).catch(() => [])) {
       for (const name of await readdir(join(this.#of.dir, size)).catch(() => [])) {
         const path = join(this.#of.dir, size, name);
         if (name.startsWith("template.ext4")) {
           if (name !== "template.ext4") await rm(path, { recursive: true, force: true });
         } else if (name.startsWith("r-") && (await isMountPoint(join(path, "m")))) this.#shelf(Number(size)).push(path);
-        else await this.discard(path);
+        else leftovers.push(path);
       }
     }
+    this.#clearing = Promise.all(
+      leftovers.map((path) =>
+        this.discard(path).catch((thrown) => this.#of.log.warn("cannot remove a left disk yet", { path, thrown })),
+      ),
+    );
   }
 
   /** Keeps `diskMiB` in store from now on. Returns at once; the work is done in the background, one at a time. */
@@ -98,13 +108,15 @@ export class UpperPool implements AsyncDisposable {
     await rm(path, { recursive: true, force: true });
   }
 
-  /** Resolves when the pool is full; for tests and benchmarks. */
+  /** Resolves when the pool is full and leftovers are dealt with; for tests and benchmarks. */
   async filled(): Promise<void> {
+    await this.#clearing;
     await this.#refilling;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
+    await this.#clearing;
     await this.#refilling;
     for (const shelf of this.#ready.values()) for (const path of shelf.splice(0)) await this.discard(path);
   }
