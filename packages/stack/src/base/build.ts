@@ -33,7 +33,8 @@ export async function ensureBase(recipe: BaseRecipe, progress: Progress, signal?
     const mine = markOf(process.pid);
     if (mine !== undefined) writeMark(join(work, "builder.json"), mine);
     await makeTree(recipe, join(work, "rootfs"), progress, signal);
-    const sealed = await sealTree(join(work, "rootfs"), join(work, "layer.erofs"), progress, signal);
+    const parts = { rootfs: join(work, "rootfs"), image: join(work, "layer.erofs"), key: recipe.key };
+    const sealed = await sealTree(parts, progress, signal);
     writeJson(index, {
       version: 1,
       sha256: sealed.sha256,
@@ -87,18 +88,28 @@ function proxies(): Record<string, string> {
 }
 
 /** After this nothing changes the layer; its name is its content's hash. */
-async function sealTree(rootfs: string, image: string, progress: Progress, signal?: AbortSignal): Promise<SealedBase> {
+async function sealTree(
+  of: { rootfs: string; image: string; key: string },
+  progress: Progress,
+  signal?: AbortSignal,
+): Promise<SealedBase> {
   progress.say("base", "sealing the layer");
-  const ended = await watchCommand({
-    argv: ["mkfs.erofs", "--quiet", "-x1", "-U00000000-0000-0000-0000-000000000000", image, rootfs],
-    signal,
-  });
+  const { image, rootfs } = of;
+  const argv = ["mkfs.erofs", "--quiet", "-x1", `-U${uuidOf(of.key)}`, image, rootfs];
+  const ended = await watchCommand({ argv, signal });
   if (ended.exitCode !== 0) throw stackFaults.base_failed({ output: `mkfs.erofs: ${ended.tail}` });
   const sha256 = await hashFile(image);
   const layerPath = join(MACHINE_CACHE, "layers", `${sha256}.erofs`);
   renameSync(image, layerPath);
   progress.say("base", `sealed ${Math.round(statSync(layerPath).size / 1024 / 1024)} MiB as ${sha256.slice(0, 12)}`);
   return { layerPath, sha256 };
+}
+
+/** The layer's file system id: the same for the same recipe. Without one, overlayfs keeps no index and exports no handles. */
+function uuidOf(key: string): string {
+  return [key.slice(0, 8), key.slice(8, 12), `8${key.slice(13, 16)}`, `8${key.slice(17, 20)}`, key.slice(20, 32)].join(
+    "-",
+  );
 }
 
 async function hashFile(path: string): Promise<string> {

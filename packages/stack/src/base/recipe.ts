@@ -23,7 +23,7 @@ export type BaseRecipe = {
 };
 
 /** Raise when the builder itself makes another tree of the same inputs. */
-const BUILDER_VERSION = 1;
+const BUILDER_VERSION = 2;
 
 /** Reads `templates/base` and the host's apt settings. */
 export async function loadBaseRecipe(): Promise<BaseRecipe> {
