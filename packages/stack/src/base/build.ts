@@ -95,8 +95,10 @@ async function sealTree(
 ): Promise<SealedBase> {
   progress.say("base", "sealing the layer");
   const { image, rootfs } = of;
-  const argv = ["mkfs.erofs", "--quiet", "-x1", `-U${uuidOf(of.key)}`, image, rootfs];
-  const ended = await watchCommand({ argv, signal });
+  const ended = await watchCommand({
+    argv: ["mkfs.erofs", "--quiet", "-x1", `-U${uuidOf(of.key)}`, image, rootfs],
+    signal,
+  });
   if (ended.exitCode !== 0) throw stackFaults.base_failed({ output: `mkfs.erofs: ${ended.tail}` });
   const sha256 = await hashFile(image);
   const layerPath = join(MACHINE_CACHE, "layers", `${sha256}.erofs`);
