@@ -7,7 +7,7 @@ import { startOwnInstallation } from "./own-installation.mjs";
 
 let own;
 before(async () => {
-  own = await startOwnInstallation();
+  own = await startOwnInstallation({ flags: ["--warm", "4"] });
 });
 after(async () => {
   if (own !== undefined) await own.end(); // a second time, after a failure above

@@ -10,7 +10,7 @@ const rounds = process.env.SANDLOT_SOAK === "1" ? 10_000 : 300;
 const atOnce = 4;
 let own;
 before(async () => {
-  own = await startOwnInstallation();
+  own = await startOwnInstallation({ flags: ["--warm", "4"] });
 });
 after(async () => {
   if (own !== undefined) await own.end(); // a second time, after a failure above
