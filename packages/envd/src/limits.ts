@@ -31,7 +31,7 @@ export const FORWARDER_IDLE_GAP_MS = 1000;
 /** and this long after a change counts as busy. */
 export const FORWARDER_BUSY_MS = 10_000;
 /** Quiet time after which memory is given back; a collection takes some 10 ms, and the next request some 3 ms more. */
-export const IDLE_TRIM_AFTER_MS = 5_000;
+export const IDLE_TRIM_AFTER_MS = 3_000;
 /** A timer that runs so much too late has slept through a freeze: it starts anew. */
 export const IDLE_TRIM_LATE_MS = 500;
 /** One RPC message to us; what a command is fed comes in pieces far smaller than this. */

@@ -22,7 +22,7 @@ export const limits = {
   /** All attempts of one POST /init together. */
   initMs: 15_000,
   /** First attempt of POST /init; each further one may take twice as long, up to `initAttemptMaxMs`. */
-  initAttemptMs: 250,
+  initAttemptMs: 1_000,
   initAttemptMaxMs: 3_000,
   /** Processes in one sandbox: stops a fork bomb, far above what builds and browsers need. */
   pidsPerMachine: 8_192,
@@ -44,8 +44,11 @@ export const limits = {
   warmPaceMaxMs: 500,
   /** Longest time refilling steps back for creates in flight; a steady stream must not starve the pool. */
   warmStepBackMs: 1_000,
-  /** From ready to frozen: what starting left to do is then done. Envd gives memory back later, so its code stays warm. */
-  warmSettleMs: 500,
+  /**
+   * From ready to frozen. Longer than envd's idle time (3 s), after which it collects its garbage: frozen before that, it
+   * would collect when claimed, which trebles the processor time of a claim (3 -> 9 ms).
+   */
+  warmSettleMs: 4_000,
   /** One part of the rehearsal of a warm machine. */
   rehearsalMs: 3_000,
   /** Rest between two rounds of the pool when nobody asks. */

@@ -44,23 +44,23 @@ describe(WarmPool, () => {
   it("keeps pinned builds ready and frozen, hands one over thawed, and makes another", async () => {
     await using node = await warmNode(2);
     await eventually(() => node.warm.readyCount === 2);
-    await eventually(() => [...node.runtime.machines.values()].every((machine) => machine.frozen));
+    await eventually(() => [...node.runtime.machines.values()].every((machine) => machine.frozen), 10_000);
     await node.make("i1");
     const claimed = node.sandboxes.find("i1")?.guest.machineId ?? "";
     expect(node.runtime.machines.get(claimed)?.frozen).toBe(false);
     expect(node.runtime.machines.get(claimed)?.envd.inits.filter(({ body }) => "sandboxId" in body)).toHaveLength(1);
     await eventually(() => node.warm.readyCount === 2);
     expect(node.runtime.started).toBe(3);
-  });
+  }, 20_000);
 
   it("does not freeze a machine that was claimed before it had settled", async () => {
     await using node = await warmNode(1);
     await eventually(() => node.warm.readyCount === 1);
     await node.make("i1");
-    await Bun.sleep(3_000);
+    await Bun.sleep(4_500);
     const claimed = node.sandboxes.find("i1")?.guest.machineId ?? "";
     expect(node.runtime.machines.get(claimed)?.frozen).toBe(false);
-  });
+  }, 20_000);
 
   it("never hands out a machine that has died, and replaces it", async () => {
     await using node = await warmNode(1);
@@ -91,9 +91,9 @@ describe(WarmPool, () => {
     const [good, silent] = [...node.runtime.machines.values()];
     await node.restart(async () => silent?.envd.stop());
     expect(node.runtime.machines.has(good?.machineId ?? "")).toBe(true);
-    await eventually(() => good?.frozen === true);
+    await eventually(() => good?.frozen === true, 10_000);
     expect(node.runtime.machines.has(silent?.machineId ?? "")).toBe(false);
     await eventually(() => node.warm.readyCount === 2);
     expect(node.slots.out.size).toBe(2);
-  });
+  }, 20_000);
 });
