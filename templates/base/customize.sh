@@ -31,6 +31,8 @@ rm -f "$root"/usr/lib/python3.*/EXTERNALLY-MANAGED
 
 mkdir -p "$root/code" "$root/mnt" "$root/run" "$root/proc" "$root/sys" "$root/dev/pts" "$root/dev/shm"
 chmod 0777 "$root/code"
+# The user may become root without a password, so nothing is kept from it here; programs that write to /app or /data work.
+chmod 1777 "$root" "$root/opt" "$root/mnt" "$root/srv"
 find "$root/usr/local" -type d -exec chmod 0777 {} +
 
 # Device nodes live in the layer: nothing of the host is mounted over them.

@@ -119,11 +119,21 @@ static int overlay_in_helper(const struct config *config, const int *lowers, int
     return root;
 }
 
+/* An overlay's own root is as its upper has it; the image's root, the oldest layer, says how that should be. */
+static void copy_root_mode(const char *oldest_layer, const char *upper_path) {
+    struct stat image;
+    if (stat(oldest_layer, &image) < 0) fail_errno("layers", "%s", oldest_layer);
+    char *upper_root = format_path("%s/u", upper_path);
+    if (chmod(upper_root, image.st_mode & 07777) < 0) fail_errno("overlay", "%s", upper_root);
+    free(upper_root);
+}
+
 int make_root(const struct config *config, int userns) {
     static int lowers[MAX_LOWERS];
     if (config->lower_count == 0) fail("layers", "a machine needs a layer");
     for (size_t i = 0; i < config->lower_count; i++) lowers[i] = idmapped_clone(config->lowers[i], userns);
     char *upper_path = format_path("%s/m", config->upper_dir);
+    copy_root_mode(config->lowers[config->lower_count - 1], upper_path);
     int upper = idmapped_clone(upper_path, userns);
     free(upper_path);
     int root = config->force_overlay_paths ? -1 : overlay_by_fds(config, lowers, upper);
