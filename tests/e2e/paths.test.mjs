@@ -80,7 +80,19 @@ test("paths: home, tilde, dots, absolute, another user's home", async () => {
 });
 
 test("the user writes where users of such machines do, and is told where not", async () => {
-  for (const dir of ["/tmp", "/var/tmp", "/home/user", "/code", "/usr/local", "/usr/local/bin", "/dev/shm", "", "/opt", "/mnt", "/srv"]) {
+  for (const dir of [
+    "/tmp",
+    "/var/tmp",
+    "/home/user",
+    "/code",
+    "/usr/local",
+    "/usr/local/bin",
+    "/dev/shm",
+    "",
+    "/opt",
+    "/mnt",
+    "/srv",
+  ]) {
     const path = `${dir}/made-here/file.txt`;
     await sandbox.files.write(path, "x");
     assert.equal(await sandbox.files.makeDir(`${dir}/made-here/dir`), true);
