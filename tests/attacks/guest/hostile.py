@@ -74,10 +74,10 @@ def silent_root():
     unique = struct.unpack("<Q", request[8:16])[0]
     init = struct.pack("<IIIIHHIIHHIIQ", 7, 31, 65536, 0, 16, 12, 65536, 1, 0, 0, 0, 0, 0).ljust(64, b"\0")
     os.write(fd, struct.pack("<IiQ", 16 + len(init), 0, unique) + init)
-    if libc.syscall(155 if os.uname().machine == "x86_64" else 41, b"/root/silent", b"/root/silent") < 0:
-        print("pivot_root", os.strerror(ctypes.get_errno()), flush=True)
-    # The daemon answers no question; whoever asks one waits for it.
     print("silent", flush=True)
+    time.sleep(1)  # let envd hand that on: afterwards it may wait for a file for ever
+    libc.syscall(155 if os.uname().machine == "x86_64" else 41, b"/root/silent", b"/root/silent")  # pivot_root
+    # The daemon answers no question; whoever asks one waits for it.
     time.sleep(60)
 
 
