@@ -3,7 +3,7 @@ import { PORTS } from "@sandlot/stack";
 import { table } from "./table";
 
 /** Who may reach it: what `--host` moves away from loopback, and what never leaves it. */
-const OPEN_TO_USERS: readonly string[] = ["api", "proxy", "proxyHealth"];
+const OPEN_TO_USERS: readonly string[] = ["api", "proxy"];
 
 export function portsPage(): string {
   const rows = Object.entries(PORTS).map(([name, { fallback, offset, flag, what }]) => [
