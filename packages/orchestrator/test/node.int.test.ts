@@ -47,10 +47,12 @@ describe.skipIf(reason !== undefined)("a node on this host", () => {
     await node.sandboxes.delete({ sandboxId: "icold" });
     expect((await node.visit("49983-icold.sandlot.test", "/health")).status).toBe(502);
     expect(hostPidsOf("tno1")).toEqual([]);
-    const kinds = new Set(
-      (await node.residue()).map(({ kind, name }) => `${kind} ${name}`).filter((text) => text.includes("/machines/")),
-    );
-    expect([...kinds]).toEqual([]);
+    // A kill answers when no process is left; what the machine stood on is cleared a moment later.
+    const machineRemains = async (): Promise<string[]> =>
+      (await node.residue()).map(({ kind, name }) => `${kind} ${name}`).filter((text) => text.includes("/machines/"));
+    for (const untilMs = Date.now() + 10_000; (await machineRemains()).length > 0 && Date.now() < untilMs; )
+      await Bun.sleep(20);
+    expect(await machineRemains()).toEqual([]);
   }, 120_000);
 
   it("takes sandboxes and warm machines over after SIGTERM and after kill -9", async () => {

@@ -10,6 +10,9 @@ const BINARIES = "/usr/lib/postgresql";
 const ACCOUNT = "postgres";
 /** First start replays nothing, but a start after a crash may replay a while. */
 const READY_WITHIN_MS = 60_000;
+/** While backends of a killed server still hold its shared memory, the next one ends at once; they need a moment. */
+const BOOT_ATTEMPTS = 6;
+const BOOT_GAP_MS = 500;
 
 export type PrivatePostgres = {
   readonly url: string;
@@ -53,8 +56,8 @@ export async function startPostgres(of: PostgresOptions): Promise<PrivatePostgre
   const bin = postgresBinaries(of.dir);
   const adopted = runningPostgres(of.dir);
   if (adopted !== undefined && adopted.port !== of.port) await endPostgres(adopted.mark);
-  const mark = adopted?.port === of.port ? adopted.mark : await bootPostgres(bin, of);
-  await untilReady(bin, of, mark);
+  const mark = adopted?.port === of.port ? adopted.mark : await bootUntilReady(bin, of);
+  if (adopted?.port === of.port) await untilReady(bin, of, mark);
   const url = `postgres://sandlot:${of.password}@127.0.0.1:${of.port}/sandlot?sslmode=disable`;
   if (adopted === undefined) await makeDatabase(bin, of);
   return { url, mark, wasAdopted: adopted?.port === of.port, stop: () => endPostgres(mark) };
@@ -78,6 +81,19 @@ async function endPostgres(mark: ProcessMark): Promise<void> {
 export async function stopPostgres(dir: string): Promise<void> {
   const running = runningPostgres(dir);
   if (running !== undefined) await endPostgres(running.mark);
+}
+
+async function bootUntilReady(bin: string, of: PostgresOptions): Promise<ProcessMark> {
+  for (let attempt = 1; ; attempt += 1) {
+    const mark = await bootPostgres(bin, of);
+    try {
+      await untilReady(bin, of, mark);
+      return mark;
+    } catch (thrown) {
+      if (attempt === BOOT_ATTEMPTS || isRunning(mark)) throw thrown;
+      await sleep(BOOT_GAP_MS);
+    }
+  }
 }
 
 async function bootPostgres(bin: string, of: PostgresOptions): Promise<ProcessMark> {

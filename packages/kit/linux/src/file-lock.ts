@@ -6,6 +6,7 @@ import { isErrno, syscall } from "./syscall";
 
 const LOCK_EX = 2;
 const LOCK_NB = 4;
+const LOCK_UN = 8;
 
 /** The holder's pid is told as it wrote it down; undefined when it has not yet. */
 export type FileLock =
@@ -29,5 +30,12 @@ export function takeFileLock(path: string): FileLock {
   }
   ftruncateSync(fd);
   writeSync(fd, `${process.pid}\n`, 0);
-  return { isHeld: true, [Symbol.dispose]: () => closeSync(fd) };
+  return {
+    isHeld: true,
+    [Symbol.dispose]() {
+      // Closing alone leaves the lock to a child that was just forked and has not yet become its program.
+      syscall("flock", fd, LOCK_UN);
+      closeSync(fd);
+    },
+  };
 }
