@@ -46,13 +46,16 @@ describe.skipIf(reason !== undefined)("a node on this host", () => {
     expect((await node.visit("49983-icold.sandlot.test", "/envs")).status).toBe(401);
     await node.sandboxes.delete({ sandboxId: "icold" });
     expect((await node.visit("49983-icold.sandlot.test", "/health")).status).toBe(502);
-    expect(hostPidsOf("tno1")).toEqual([]);
-    // A kill answers when no process is left; what the machine stood on is cleared a moment later.
-    const machineRemains = async (): Promise<string[]> =>
-      (await node.residue()).map(({ kind, name }) => `${kind} ${name}`).filter((text) => text.includes("/machines/"));
-    for (const untilMs = Date.now() + 10_000; (await machineRemains()).length > 0 && Date.now() < untilMs; )
+    // A kill answers when its processes are dead; that they are reaped, and what they stood on cleared, comes a moment later.
+    const remains = async (): Promise<string[]> => [
+      ...hostPidsOf("tno1").map((pid) => `process ${pid}`),
+      ...(await node.residue())
+        .map(({ kind, name }) => `${kind} ${name}`)
+        .filter((text) => text.includes("/machines/")),
+    ];
+    for (const untilMs = Date.now() + 10_000; (await remains()).length > 0 && Date.now() < untilMs; )
       await Bun.sleep(20);
-    expect(await machineRemains()).toEqual([]);
+    expect(await remains()).toEqual([]);
   }, 120_000);
 
   it("takes sandboxes and warm machines over after SIGTERM and after kill -9", async () => {
@@ -102,8 +105,8 @@ describe.skipIf(reason !== undefined)("a node on this host", () => {
       cpSync(node.guestLayer, layer(name), { recursive: true });
       writeFileSync(join(layer(name), "usr/lib/sandlot/mark"), name);
       node.env.GUEST_LAYER_DIR = layer(name);
-      const before = (await node.log()).split("warm machine ready").length;
       await node.stop("SIGTERM");
+      const before = (await node.log()).split("warm machine ready").length;
       await node.start();
       await eventually("a new warm machine", async () =>
         (await node.log()).split("warm machine ready").length > before ? true : undefined,
