@@ -56,7 +56,7 @@ function readSealed(index: string): SealedBase | undefined {
 async function makeTree(recipe: BaseRecipe, rootfs: string, progress: Progress, signal?: AbortSignal): Promise<void> {
   progress.say(
     "base",
-    `building Debian ${recipe.suite} with ${recipe.packages.length} packages from ${recipe.sources[0]?.split(" ")[1]}`,
+    `building Debian ${recipe.suite} with ${recipe.packages.length} packages from ${recipe.sources[0]?.split(" ")[1] ?? "Debian's archive"}`,
   );
   const argv: [string, ...string[]] = [
     "mmdebstrap",

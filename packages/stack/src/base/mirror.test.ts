@@ -13,7 +13,11 @@ test("uses the host's own mirrors, whatever suite the host runs", () => {
   ]);
 });
 
-test("on a host without Debian's archive, asks Debian", () => {
-  const ubuntu = "URIs: http://archive.ubuntu.com/ubuntu\nSuites: noble\n";
-  expect(debianSources("bookworm", [ubuntu])[0]).toBe("deb http://deb.debian.org/debian bookworm main");
+test("without a mirror of the security archive, goes without its line", () => {
+  expect(debianSources("bookworm", [DEB822])).toHaveLength(2);
+});
+
+test("on a host without a mirror of Debian, leaves the choice to mmdebstrap", () => {
+  const ubuntu = "URIs: http://mirror.example/ubuntu\nSuites: noble\n";
+  expect(debianSources("bookworm", [ubuntu])).toEqual([]);
 });

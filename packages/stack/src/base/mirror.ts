@@ -1,20 +1,15 @@
-/** Where Debian's archive is from here: the host's own mirror if it has one, else Debian's. */
+/** Where Debian's archive is from here: the host's own mirror if it has one, else what mmdebstrap itself knows. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-const DEBIAN = "http://deb.debian.org/debian";
-const SECURITY = "http://deb.debian.org/debian-security";
-
-/** One-line sources of a suite, its updates and its security fixes. */
+/** One-line sources of a suite, its updates and its security fixes; none on a host that has no mirror of Debian. */
 export function debianSources(suite: string, hostSources: readonly string[] = readHostSources()): string[] {
   const uris = hostSources.flatMap(urisOf);
-  const main = uris.find((uri) => /\/debian\/?$/.test(uri)) ?? DEBIAN;
-  const security = uris.find((uri) => /\/debian-security\/?$/.test(uri)) ?? SECURITY;
-  return [
-    `deb ${trim(main)} ${suite} main`,
-    `deb ${trim(main)} ${suite}-updates main`,
-    `deb ${trim(security)} ${suite}-security main`,
-  ];
+  const main = uris.find((uri) => /\/debian\/?$/.test(uri));
+  const security = uris.find((uri) => /\/debian-security\/?$/.test(uri));
+  if (main === undefined) return [];
+  const sources = [`deb ${trim(main)} ${suite} main`, `deb ${trim(main)} ${suite}-updates main`];
+  return security === undefined ? sources : [...sources, `deb ${trim(security)} ${suite}-security main`];
 }
 
 /** Both formats of apt: `URIs:` fields, and lines that begin with deb. */
