@@ -16,8 +16,9 @@ import { type DataPaths, DIST, pathsOf } from "./paths";
 import type { Progress } from "./progress";
 import { ensureSecrets, type Secrets } from "./secrets";
 import { ensureLxcfs } from "./services/lxcfs";
-import { ensurePostgres, ensureRedis, runningServers } from "./services/private-servers";
-import { ensureService, runningService, untilHealthy } from "./services/process";
+import { ownPorts } from "./services/own-ports";
+import { ensurePostgres, ensureRedis } from "./services/private-servers";
+import { ensureService, untilHealthy } from "./services/process";
 import { keepSpecs } from "./services/specs-file";
 import { postgresUrl, type ServiceSpec, serviceSpecs } from "./services/table";
 import { keepSettings, PORTS, type PortName, type Settings } from "./settings";
@@ -89,23 +90,13 @@ async function allOrNone<T extends readonly Promise<unknown>[]>(
   }
 }
 
-/** A port is ours when the process that should have it runs. @throws Fault `stack_port_taken` */
+/** @throws Fault `stack_port_taken` */
 async function requireFreePorts(settings: Settings, paths: DataPaths): Promise<void> {
-  const servers = runningServers(paths);
-  const owners: Record<PortName, unknown> = {
-    api: runningService(paths, "api"),
-    apiGrpc: runningService(paths, "api"),
-    proxy: runningService(paths, "client-proxy"),
-    proxyHealth: runningService(paths, "client-proxy"),
-    nodeGrpc: runningService(paths, "orchestrator"),
-    nodeProxy: runningService(paths, "orchestrator"),
-    postgres: servers.postgres,
-    redis: servers.redis,
-  };
+  const isOurs = ownPorts(paths);
   for (const [name, { flag, what }] of Object.entries(PORTS)) {
     const port = settings.ports[name as PortName];
     const host = name === "api" || name === "proxy" ? settings.host : "127.0.0.1";
-    if (owners[name as PortName] === undefined && !(await isPortFree(port, host)))
+    if (!isOurs(name as PortName) && !(await isPortFree(port, host)))
       throw stackFaults.port_taken({ port, what, flag });
   }
 }

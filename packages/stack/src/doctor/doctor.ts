@@ -3,9 +3,8 @@
 import { status } from "../commands/status";
 import { missingPackages, NEEDED } from "../host/packages";
 import { pathsOf } from "../paths";
-import { runningServers } from "../services/private-servers";
-import { runningService } from "../services/process";
-import { canonical, defaultPorts, type PortName, readSettings } from "../settings";
+import { ownPorts } from "../services/own-ports";
+import { canonical, defaultPorts, readSettings } from "../settings";
 import { type Finding, good, note, problem } from "./finding";
 import { judgeKernel } from "./kernel";
 import { findNeighbours, judgeLxcfs, judgeNetwork, judgeTrust, judgeUserNamespace } from "./neighbours";
@@ -34,7 +33,7 @@ export async function diagnose(of: {
       findings: [
         judgeDisk(readDisk(dataDir), { dataDir, reserveMiB: settings?.diskReserveMiB }),
         judgeMemory(readMemory()),
-        ...(await judgePorts(places, ownPorts(dataDir))),
+        ...(await judgePorts(places, ownPorts(pathsOf(dataDir)))),
       ],
     },
     { area: "installation", findings: [await judgeInstallation(dataDir, settings !== undefined)] },
@@ -47,22 +46,6 @@ async function judgePackages(): Promise<Finding> {
   const missing = await missingPackages(NEEDED);
   if (missing.length === 0) return good("packages", `${NEEDED.length} of ${NEEDED.length} are installed`);
   return note("packages", `up installs ${missing.join(", ")}`, `apt-get install ${missing.join(" ")}`);
-}
-
-function ownPorts(dataDir: string): (name: PortName) => boolean {
-  const paths = pathsOf(dataDir);
-  const servers = runningServers(paths);
-  const owners: Record<PortName, unknown> = {
-    api: runningService(paths, "api"),
-    apiGrpc: runningService(paths, "api"),
-    proxy: runningService(paths, "client-proxy"),
-    proxyHealth: runningService(paths, "client-proxy"),
-    nodeGrpc: runningService(paths, "orchestrator"),
-    nodeProxy: runningService(paths, "orchestrator"),
-    postgres: servers.postgres,
-    redis: servers.redis,
-  };
-  return (name) => owners[name] !== undefined;
 }
 
 async function judgeInstallation(dataDir: string, isSetUp: boolean): Promise<Finding> {
