@@ -1,5 +1,5 @@
 /** Calls to the file routes and the filesystem service of a real envd. */
-import { envelope, type Json, type StreamEnd, type TestEnvd } from "./harness";
+import { envelope, type Json, type StreamEnd, streamMessages, type TestEnvd } from "./harness";
 
 export type Answer = { readonly status: number; readonly body: Json };
 
@@ -62,18 +62,7 @@ export async function* watchDir(
     body: envelope(message),
     ...(of.signal === undefined ? {} : { signal: of.signal }),
   });
-  if (response.body === null || !response.ok) throw new Error(`${response.status} ${await response.text()}`);
-  let held = Buffer.alloc(0);
-  for await (const chunk of response.body) {
-    held = Buffer.concat([held, chunk]);
-    while (held.byteLength >= 5 && held.byteLength >= 5 + held.readUInt32BE(1)) {
-      const size = held.readUInt32BE(1);
-      const body = JSON.parse(held.subarray(5, 5 + size).toString()) as Json;
-      const isEnd = (held.readUInt8(0) & 2) !== 0;
-      held = held.subarray(5 + size);
-      yield isEnd ? { endOfStream: body } : body;
-    }
-  }
+  yield* streamMessages(response);
 }
 
 /** Installs an access token, as the node does. */

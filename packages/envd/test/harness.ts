@@ -113,6 +113,11 @@ export async function* stream(
     body: envelope(message),
     ...(of.signal === undefined ? {} : { signal: of.signal }),
   });
+  yield* streamMessages(response);
+}
+
+/** The messages in a streamed answer; the closing one is under `endOfStream`. */
+export async function* streamMessages(response: Response): AsyncGenerator<Json & { endOfStream?: StreamEnd }> {
   if (response.body === null || !response.ok) throw new Error(`${response.status} ${await response.text()}`);
   let held = Buffer.alloc(0);
   for await (const chunk of response.body) {
