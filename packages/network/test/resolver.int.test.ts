@@ -1,7 +1,8 @@
 /** The guest resolver against upstreams that fail and guests that misbehave, on loopback. */
 import { afterAll, beforeAll, describe, expect, it } from "bun:test";
 import { createSocket } from "node:dgram";
-import { connect } from "node:net";
+import { once } from "node:events";
+import { connect, createServer } from "node:net";
 import { systemClock } from "@sandlot/lifetime";
 import { startLogger } from "@sandlot/telemetry";
 import { encode } from "dns-packet";
@@ -109,6 +110,21 @@ describe(startGuestResolver, () => {
     await Bun.sleep(1_000);
     expect(await dialFromHost([ask("f.test")])).toEqual(["NOERROR 1 198.51.100.7"]);
   });
+});
+
+describe("a port of its own choosing", () => {
+  it("is free for UDP and TCP, though strangers hold many TCP ports", async () => {
+    await using held = new AsyncDisposableStack();
+    for (let count = 0; count < 1_000; count += 1) {
+      const stranger = createServer().listen(0, LOOPBACK);
+      await once(stranger, "listening");
+      held.defer(() => void stranger.close());
+    }
+    for (let count = 0; count < 100; count += 1) {
+      const one = await startGuestResolver({ address: LOOPBACK, port: 0, upstreams: [GOOD] }, parts);
+      await one[Symbol.asyncDispose]();
+    }
+  }, 20_000);
 });
 
 describe(readUpstreams, () => {

@@ -32,7 +32,35 @@ export async function startGuestResolver(
   if (upstreams.length === 0) log.warn("no DNS upstream: guests will resolve no names");
   const resolver = new Resolver(upstreams, clock);
   await using held = new AsyncDisposableStack();
-  const udp = await Bun.udpSocket({
+  const udp = await openDoors({ address, port, resolver, log }, held);
+  log.info("guest resolver answers", { address, port: udp.port, upstreams });
+  const whole = held.move();
+  return { address, port: udp.port, [Symbol.asyncDispose]: () => whole.disposeAsync() };
+}
+
+type Doors = { readonly address: string; readonly port: number; readonly resolver: Resolver; readonly log: Logger };
+
+/**
+ * UDP and TCP on one port. A free port is free for UDP only as far as the kernel has looked, so another one is taken when a
+ * stranger holds its TCP side.
+ */
+async function openDoors(doors: Doors, held: AsyncDisposableStack): Promise<{ port: number }> {
+  for (let triesLeft = doors.port === 0 ? 20 : 1; ; triesLeft -= 1) {
+    const udp = await openUdp(doors);
+    try {
+      const tcp = await openTcp({ ...doors, port: udp.port });
+      held.defer(() => udp.close());
+      held.use(tcp);
+      return { port: udp.port };
+    } catch (thrown) {
+      udp.close();
+      if (triesLeft <= 1 || !isErrno(thrown, "EADDRINUSE")) throw thrown;
+    }
+  }
+}
+
+function openUdp({ address, port, resolver, log }: Doors) {
+  return Bun.udpSocket({
     hostname: address,
     port,
     socket: {
@@ -47,7 +75,9 @@ export async function startGuestResolver(
       },
     },
   });
-  held.defer(() => udp.close());
+}
+
+async function openTcp({ address, port, resolver, log }: Doors): Promise<AsyncDisposable> {
   const open = new Set<Socket>();
   const tcp = createServer((socket) => {
     open.add(socket);
@@ -56,15 +86,14 @@ export async function startGuestResolver(
   });
   await new Promise<void>((resolve, reject) => {
     tcp.once("error", reject);
-    tcp.listen({ host: address, port: udp.port, backlog: 128 }, resolve);
+    tcp.listen({ host: address, port, backlog: 128 }, resolve);
   });
-  held.defer(async () => {
-    for (const socket of open) socket.destroy();
-    await new Promise((resolve) => tcp.close(resolve));
-  });
-  log.info("guest resolver answers", { address, port: udp.port, upstreams });
-  const whole = held.move();
-  return { address, port: udp.port, [Symbol.asyncDispose]: () => whole.disposeAsync() };
+  return {
+    [Symbol.asyncDispose]: async () => {
+      for (const socket of open) socket.destroy();
+      await new Promise((resolve) => tcp.close(resolve));
+    },
+  };
 }
 
 class Resolver {
