@@ -9,7 +9,7 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type SandboxConfigSchema, SandboxCreateRequestSchema } from "@sandlot/contracts/orchestrator";
 import type { EgressPolicy } from "@sandlot/domain";
 import type { Slot, SlotPool } from "@sandlot/network";
-import type { Machine, MachineEnd, Runtime, StartMachine } from "@sandlot/runtime-contract";
+import type { Machine, MachineEnd, Runtime, Seal, StartMachine } from "@sandlot/runtime-contract";
 import type { OrchestratorConfig } from "../src/config";
 
 export const ENVD_PORT = 49_983;
@@ -103,6 +103,8 @@ async function startFakeEnvd(address: string): Promise<FakeEnvd> {
 export class FakeMachine implements Machine {
   readonly machineId: string;
   readonly address: string;
+  readonly layers: Machine["layers"];
+  readonly guestLayerDir: string;
   readonly envd: FakeEnvd;
   readonly request: StartMachine;
   frozen = false;
@@ -113,6 +115,8 @@ export class FakeMachine implements Machine {
   constructor(request: StartMachine, envd: FakeEnvd, gone: () => void) {
     this.machineId = request.machineId;
     this.address = request.slot.address;
+    this.layers = request.build.layers;
+    this.guestLayerDir = request.guestLayerDir ?? "/guest";
     this.request = request;
     this.envd = envd;
     this.#gone = gone;
@@ -122,6 +126,9 @@ export class FakeMachine implements Machine {
   }
   async thaw(): Promise<void> {
     this.frozen = false;
+  }
+  async seal(): Promise<Seal> {
+    return { layer: { name: "disk.erofs", sizeBytes: 1, sha256: "0".repeat(64) } };
   }
   async stats() {
     return {

@@ -1,7 +1,7 @@
 /** A machine's directory: what is written before anything is made, and read after a restart. */
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { MachineLimits, MachineSlot } from "@sandlot/runtime-contract";
+import type { LayerRef, MachineLimits, MachineSlot } from "@sandlot/runtime-contract";
 import { containerFaults } from "./faults";
 
 export type MachineRecord = {
@@ -14,6 +14,9 @@ export type MachineRecord = {
   readonly idBase: number;
   /** Where the host shows the layers, newest first; guest and device layers included. */
   readonly lowers: readonly string[];
+  /** What it was asked to be started from, newest first. */
+  readonly layers: readonly LayerRef[];
+  readonly guestLayerDir: string;
   /** Of the host: process ids mean nothing after it booted anew. */
   readonly hostBootId: string;
 };

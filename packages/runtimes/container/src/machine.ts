@@ -1,7 +1,15 @@
 import { type FSWatcher, watch } from "node:fs";
 import { join } from "node:path";
 import { type Clock, every, sleep } from "@sandlot/lifetime";
-import type { Machine, MachineEnd, MachineOutput, MachineStats } from "@sandlot/runtime-contract";
+import {
+  type LayerRef,
+  type Machine,
+  type MachineEnd,
+  type MachineOutput,
+  type MachineStats,
+  machineFaults,
+  type Seal,
+} from "@sandlot/runtime-contract";
 import { hadOutOfMemory, readStats, setFrozen } from "./cgroup-state";
 import type { MachineCgroups } from "./cgroups";
 import { isAlive, type MachineRecord, type ProcessRecord, readExitCode, readProcess } from "./journal";
@@ -24,6 +32,8 @@ export type MachineParts = {
 export class ContainerMachine implements Machine {
   readonly machineId: string;
   readonly address: string;
+  readonly layers: readonly LayerRef[];
+  readonly guestLayerDir: string;
   readonly ended: Promise<MachineEnd>;
   readonly #parts: MachineParts;
   readonly #watchers: FSWatcher[] = [];
@@ -37,6 +47,8 @@ export class ContainerMachine implements Machine {
     this.#parts = parts;
     this.machineId = parts.record.machineId;
     this.address = parts.record.slot?.address ?? "";
+    this.layers = parts.record.layers;
+    this.guestLayerDir = parts.record.guestLayerDir;
     this.ended = new Promise((resolve) => {
       this.#settle = resolve;
     });
@@ -49,6 +61,10 @@ export class ContainerMachine implements Machine {
 
   async thaw(): Promise<void> {
     await setFrozen({ ...this.#parts, machineId: this.machineId, frozen: false });
+  }
+
+  async seal(): Promise<Seal> {
+    throw machineFaults.unsealable({ reason: "this runtime saves no machines yet" });
   }
 
   async stats(): Promise<MachineStats> {

@@ -147,7 +147,8 @@ export class ContainerRuntime implements Runtime {
         return at;
       }),
     );
-    const lowers = [config.guestLayerDir, dirs.devices, ...built];
+    const guestLayerDir = request.guestLayerDir ?? config.guestLayerDir;
+    const lowers = [guestLayerDir, dirs.devices, ...built];
     const record: MachineRecord = {
       version: 1,
       machineId,
@@ -157,6 +158,8 @@ export class ContainerRuntime implements Runtime {
       hostname: request.hostname,
       idBase,
       lowers,
+      layers: request.build.layers,
+      guestLayerDir,
       hostBootId: await this.#bootId(),
     };
     await writeMachine({ dir, record, launchConfig: this.#launchConfig(dir, record) });

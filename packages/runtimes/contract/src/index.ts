@@ -37,16 +37,59 @@ export type MachineSlot = {
   readonly mtu: number;
 };
 
+/** One file of a seal, by its name inside the seal's directory. */
+export type SealedFile = { readonly name: string; readonly sizeBytes: number; readonly sha256: string };
+
+/** Processes and memory as a runtime wrote them. Only a runtime of the same name and format reads them. */
+export type SealedMemory = {
+  readonly runtime: Runtime["name"];
+  /** Changes whenever an older reader could not restore it; `start` refuses what it does not know. */
+  readonly format: string;
+  readonly files: readonly SealedFile[];
+};
+
+/** What a machine was at one moment. Complete on the disk (synced) when `seal` answers with it. */
+export type Seal = {
+  /** The machine's own disk as a read-only erofs layer, to lie on top of the layers it was started from. */
+  readonly layer: SealedFile;
+  /** Absent when only the disk was asked for. Its files lie in `memory/` of the directory. */
+  readonly memory?: SealedMemory;
+};
+
+export type SealRequest = {
+  /** An empty directory made by the caller, on the disk of the artifacts. After a failure the caller removes it. */
+  readonly directory: string;
+  readonly memory: boolean;
+};
+
+/** Brings a machine up from sealed memory instead of from its init. Its `build.layers[0]` is the layer sealed with it. */
+export type RestoreFrom = {
+  /** Directory with the files that `memory` names. Never changed, may serve many restores at once. */
+  readonly directory: string;
+  readonly memory: SealedMemory;
+  /**
+   * `keep` for the same sandbox again (a resume); `new` for another one (fork, template): before a process inside runs
+   * again it has a new machine id, boot id, hostname and kernel randomness it can notice.
+   */
+  readonly identity: "keep" | "new";
+};
+
 export type StartMachine = {
   readonly machineId: MachineId;
   readonly build: SealedBuild;
+  readonly restore?: RestoreFrom;
+  /** Directory that lies on top of the build's layers (init, envd); the runtime's own when absent. Sealed memory needs the one it was sealed with. */
+  readonly guestLayerDir?: string;
   readonly limits: MachineLimits;
   readonly slot: MachineSlot;
   readonly hostname: string;
 };
 
+/** Settled by `probe`; before it, what the runtime believes without a proof. */
 export type RuntimeCapabilities = {
   readonly memorySnapshots: boolean;
+  /** Why not, and what cures it. */
+  readonly memorySnapshotsProblem?: string;
   readonly filesystemSnapshots: boolean;
   readonly diskLimit: boolean;
   readonly nestedContainers: boolean;
@@ -80,9 +123,19 @@ export type MachineEnd = { readonly exitCode: number; readonly outOfMemory: bool
 export type Machine = {
   readonly machineId: MachineId;
   readonly address: string;
+  /** What it was started from, newest first, without the guest layer. A seal's layer goes on top of these. */
+  readonly layers: readonly LayerRef[];
+  readonly guestLayerDir: string;
   /** Stops every process within milliseconds, memory kept. Idempotent. */
   freeze(): Promise<void>;
   thaw(): Promise<void>;
+  /**
+   * Writes what the machine is now, memory included when asked, into a directory. The machine must be frozen and stays
+   * frozen, alive and unharmed, whether this succeeds or fails: thaw it to go on, end it to let it go.
+   * @throws Fault `machine_unsealable` when its processes cannot be written down (io_uring, traced processes, …),
+   *   `machine_seal_failed` for everything else (disk full, helper died); nothing is left but what lies in the directory.
+   */
+  seal(request: SealRequest, signal: AbortSignal): Promise<Seal>;
   stats(): Promise<MachineStats>;
   /**
    * What PID 1 and the daemon wrote to their standard output, from a byte on. The machine's root can write there too, so
@@ -105,10 +158,13 @@ export type Runtime = AsyncDisposable & {
   readonly capabilities: RuntimeCapabilities;
   probe(signal: AbortSignal): Promise<RuntimeProbe>;
   /** Brings a machine up to "PID 1 runs and is starting envd"; the caller waits for envd over the slot address.
-   * On failure or abort nothing is left. */
+   * On failure or abort nothing is left. With `restore` all its processes run on as they were sealed.
+   * @throws Fault `machine_seal_unreadable` when the seal is of another runtime or format, damaged or incomplete */
   start(request: StartMachine, signal: AbortSignal): Promise<Machine>;
   /** Machines of this node's data directory that still live, for re-adoption after a restart. */
   list(): Promise<Machine[]>;
   /** Removes whatever earlier runs left (mounts, cgroups, loop devices, disks, run directories) except `keep`. */
   sweep(keep: ReadonlySet<MachineId>): Promise<void>;
 };
+
+export { machineFaults } from "./faults";

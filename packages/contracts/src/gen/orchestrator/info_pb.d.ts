@@ -106,6 +106,18 @@ export declare type ServiceInfoResponse = Message<"orchestrator.ServiceInfoRespo
   runtime: string;
 
   /**
+   * Whether sandboxes can be paused with their memory here, and if not, why.
+   *
+   * @generated from field: bool memory_snapshots = 57;
+   */
+  memorySnapshots: boolean;
+
+  /**
+   * @generated from field: string memory_snapshots_problem = 58;
+   */
+  memorySnapshotsProblem: string;
+
+  /**
    * @generated from field: int64 metric_sandboxes_running = 101;
    */
   metricSandboxesRunning: bigint;

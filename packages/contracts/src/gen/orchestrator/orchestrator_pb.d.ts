@@ -81,6 +81,13 @@ export declare type SandboxConfig = Message<"orchestrator.SandboxConfig"> & {
   totalDiskSizeMb: bigint;
 
   /**
+   * A resume of the same sandbox: processes, identity and tokens are kept. Otherwise the build's copy becomes a new one.
+   *
+   * @generated from field: optional bool snapshot = 16;
+   */
+  snapshot?: boolean | undefined;
+
+  /**
    * @generated from field: string base_template_id = 17;
    */
   baseTemplateId: string;
@@ -234,6 +241,13 @@ export declare type SandboxCreateRequest = Message<"orchestrator.SandboxCreateRe
    * @generated from field: google.protobuf.Timestamp end_time = 3;
    */
   endTime?: Timestamp | undefined;
+
+  /**
+   * Boot from the build's disk although it has memory.
+   *
+   * @generated from field: optional bool filesystem_boot = 4;
+   */
+  filesystemBoot?: boolean | undefined;
 };
 
 /**
@@ -250,6 +264,11 @@ export declare type SandboxCreateResponse = Message<"orchestrator.SandboxCreateR
    * @generated from field: string client_id = 1;
    */
   clientId: string;
+
+  /**
+   * @generated from field: optional bool filesystem_boot_applied = 3;
+   */
+  filesystemBootApplied?: boolean | undefined;
 };
 
 /**
@@ -257,6 +276,118 @@ export declare type SandboxCreateResponse = Message<"orchestrator.SandboxCreateR
  * Use `create(SandboxCreateResponseSchema)` to create a new message.
  */
 export declare const SandboxCreateResponseSchema: GenMessage<SandboxCreateResponse>;
+
+/**
+ * @generated from message orchestrator.SandboxPauseRequest
+ */
+export declare type SandboxPauseRequest = Message<"orchestrator.SandboxPauseRequest"> & {
+  /**
+   * @generated from field: string sandbox_id = 1;
+   */
+  sandboxId: string;
+
+  /**
+   * @generated from field: string template_id = 2;
+   */
+  templateId: string;
+
+  /**
+   * @generated from field: string build_id = 3;
+   */
+  buildId: string;
+
+  /**
+   * @generated from field: bool filesystem_only = 4;
+   */
+  filesystemOnly: boolean;
+};
+
+/**
+ * Describes the message orchestrator.SandboxPauseRequest.
+ * Use `create(SandboxPauseRequestSchema)` to create a new message.
+ */
+export declare const SandboxPauseRequestSchema: GenMessage<SandboxPauseRequest>;
+
+/**
+ * @generated from message orchestrator.SandboxPauseResponse
+ */
+export declare type SandboxPauseResponse = Message<"orchestrator.SandboxPauseResponse"> & {
+  /**
+   * Bytes this build added on the disk.
+   *
+   * @generated from field: int64 disk_bytes = 101;
+   */
+  diskBytes: bigint;
+
+  /**
+   * @generated from field: int64 memory_bytes = 102;
+   */
+  memoryBytes: bigint;
+};
+
+/**
+ * Describes the message orchestrator.SandboxPauseResponse.
+ * Use `create(SandboxPauseResponseSchema)` to create a new message.
+ */
+export declare const SandboxPauseResponseSchema: GenMessage<SandboxPauseResponse>;
+
+/**
+ * @generated from message orchestrator.SandboxCheckpointRequest
+ */
+export declare type SandboxCheckpointRequest = Message<"orchestrator.SandboxCheckpointRequest"> & {
+  /**
+   * @generated from field: string sandbox_id = 1;
+   */
+  sandboxId: string;
+
+  /**
+   * @generated from field: string build_id = 3;
+   */
+  buildId: string;
+};
+
+/**
+ * Describes the message orchestrator.SandboxCheckpointRequest.
+ * Use `create(SandboxCheckpointRequestSchema)` to create a new message.
+ */
+export declare const SandboxCheckpointRequestSchema: GenMessage<SandboxCheckpointRequest>;
+
+/**
+ * @generated from message orchestrator.SandboxCheckpointResponse
+ */
+export declare type SandboxCheckpointResponse = Message<"orchestrator.SandboxCheckpointResponse"> & {
+  /**
+   * @generated from field: int64 disk_bytes = 101;
+   */
+  diskBytes: bigint;
+
+  /**
+   * @generated from field: int64 memory_bytes = 102;
+   */
+  memoryBytes: bigint;
+};
+
+/**
+ * Describes the message orchestrator.SandboxCheckpointResponse.
+ * Use `create(SandboxCheckpointResponseSchema)` to create a new message.
+ */
+export declare const SandboxCheckpointResponseSchema: GenMessage<SandboxCheckpointResponse>;
+
+/**
+ * @generated from message orchestrator.DeleteBuildsRequest
+ */
+export declare type DeleteBuildsRequest = Message<"orchestrator.DeleteBuildsRequest"> & {
+  /**
+   * @generated from field: repeated string build_ids = 1;
+   */
+  buildIds: string[];
+};
+
+/**
+ * Describes the message orchestrator.DeleteBuildsRequest.
+ * Use `create(DeleteBuildsRequestSchema)` to create a new message.
+ */
+export declare const DeleteBuildsRequestSchema: GenMessage<DeleteBuildsRequest>;
 
 /**
  * @generated from message orchestrator.SandboxUpdateRequest
@@ -574,6 +705,38 @@ export declare const SandboxService: GenService<{
   delete: {
     methodKind: "unary";
     input: typeof SandboxDeleteRequestSchema;
+    output: typeof EmptySchema;
+  },
+  /**
+   * Seals the sandbox as a build and takes it off the node's list. Answers when the seal is on the disk. Asked again with the
+   * same build id it answers like the first, also when the sandbox is gone by then.
+   * NotFound: not on this node. FailedPrecondition: its memory cannot be saved, or this node saves none; it runs on as before.
+   *
+   * @generated from rpc orchestrator.SandboxService.Pause
+   */
+  pause: {
+    methodKind: "unary";
+    input: typeof SandboxPauseRequestSchema;
+    output: typeof SandboxPauseResponseSchema;
+  },
+  /**
+   * Seals the sandbox as a build, memory included, and lets it run on. Repeated and refused as Pause.
+   *
+   * @generated from rpc orchestrator.SandboxService.Checkpoint
+   */
+  checkpoint: {
+    methodKind: "unary";
+    input: typeof SandboxCheckpointRequestSchema;
+    output: typeof SandboxCheckpointResponseSchema;
+  },
+  /**
+   * Removes builds and what only they held. A build that is not there is no error.
+   *
+   * @generated from rpc orchestrator.SandboxService.DeleteBuilds
+   */
+  deleteBuilds: {
+    methodKind: "unary";
+    input: typeof DeleteBuildsRequestSchema;
     output: typeof EmptySchema;
   },
   /**

@@ -1,0 +1,68 @@
+/**
+ * Builds: what machines are started from. A local directory is always the working copy; an object store behind it, when
+ * configured, holds every committed build for other nodes and for the day the disk is lost.
+ *
+ * `builds/<buildId>/build.json` (the manifest), `builds/<buildId>/memory/…`, `layers/<sha256>.erofs`, `guest/<hash>/…`.
+ */
+
+export type ManifestFile = { readonly name: string; readonly sizeBytes: number; readonly sha256: string };
+
+/** Version 2 of `build.json`. Version 1 (no sizes, no checksums, no memory) is still read. */
+export type BuildManifest = {
+  readonly version: 2;
+  readonly buildId: string;
+  readonly createdAt: string;
+  /** Newest first; each is the object `layers/<sha256>.erofs`. */
+  readonly layers: readonly { readonly sha256: string; readonly sizeBytes: number }[];
+  readonly memory?: {
+    /** As in the runtime contract's `SealedMemory`: the storage door does not look inside. */
+    readonly runtime: "container" | "qemu" | "firecracker";
+    readonly format: string;
+    readonly files: readonly ManifestFile[];
+    /** Name below `guest/` of the guest layer the memory was sealed on. */
+    readonly guestLayer: string;
+  };
+  readonly user: string;
+  readonly workdir: string;
+  /** Variables of the build's steps: for child builds and the start command, not for later commands. */
+  readonly envs: Readonly<Record<string, string>>;
+  readonly startCmd?: string;
+  readonly readyCmd?: string;
+  readonly envdVersion: string;
+};
+
+/** A build whose files all lie on this node's disk and are what the manifest says. */
+export type LoadedBuild = {
+  readonly manifest: BuildManifest;
+  /** Absolute paths, newest first. */
+  readonly layerPaths: readonly string[];
+  readonly memoryDir?: string;
+  readonly guestLayerDir?: string;
+};
+
+/** A directory on the artifacts' own file system; disposing of it removes what was not committed. */
+export type StagedBuild = AsyncDisposable & { readonly directory: string };
+
+export type ArtifactStore = AsyncDisposable & {
+  /** Survives a crash as nothing: the next start empties the staging place. */
+  stage(): Promise<StagedBuild>;
+  /**
+   * Makes a build of what was staged: `layer` (a file name inside) becomes `layers/<sha256>.erofs`, `memory/` of the directory
+   * the build's memory. Durable when it resolves: files, directories and manifest are synced, the manifest last. The upload
+   * goes on in the background, across restarts, and nobody waits for it.
+   */
+  commit(of: { manifest: BuildManifest; staged: StagedBuild; layer?: string }): Promise<void>;
+  /**
+   * Fetches what is not here yet and verifies what has not been verified since it was written or fetched.
+   * @throws Fault `storage_missing` when the build or a file of it is nowhere, `storage_corrupt` when a file differs
+   */
+  load(buildId: string, signal: AbortSignal): Promise<LoadedBuild>;
+  /** Whether the build is committed here or in the object store. */
+  has(buildId: string, signal: AbortSignal): Promise<boolean>;
+  /** Removes manifests and memory here and in the object store; layers go when `collect` finds nobody who refers to them. */
+  remove(buildIds: readonly string[], signal: AbortSignal): Promise<void>;
+  /** Removes local layers and guest layers that no manifest and no pinned path refers to. Returns bytes given back. */
+  collect(pinned: { layerPaths: ReadonlySet<string>; guestLayers: ReadonlySet<string> }): Promise<number>;
+  /** Builds committed here and not yet in the object store. */
+  readonly pendingUploads: number;
+};

@@ -1,0 +1,16 @@
+/** Named, immutable-once-written bytes: a directory, or a bucket of an S3-compatible service. One conformance suite for all. */
+export type StoredObject = { readonly key: string; readonly sizeBytes: number; readonly changedAtMs: number };
+
+export type ObjectStore = AsyncDisposable & {
+  readonly kind: "local" | "s3";
+  /** Whole or not at all, and durable when it resolves. Replaces what was there. @throws Fault `storage_unreachable` */
+  putFile(of: { key: string; path: string }, signal: AbortSignal): Promise<void>;
+  putBytes(of: { key: string; bytes: Uint8Array }, signal: AbortSignal): Promise<void>;
+  /** Whole or not at all at `path`. @throws Fault `storage_missing`, `storage_unreachable` */
+  getFile(of: { key: string; path: string }, signal: AbortSignal): Promise<void>;
+  getBytes(key: string, signal: AbortSignal): Promise<Uint8Array>;
+  head(key: string, signal: AbortSignal): Promise<StoredObject | undefined>;
+  /** A key that is not there is no error. */
+  remove(key: string, signal: AbortSignal): Promise<void>;
+  list(prefix: string, signal: AbortSignal): AsyncIterable<StoredObject>;
+};
