@@ -1,7 +1,7 @@
 /** Which way dependencies point, as data. Used by scripts/check-rings.ts. */
 
 export const KIT = ["faults", "config", "lifetime", "telemetry", "linux", "host", "testkit"];
-const ADAPTERS = ["db", "state", "storage", "runtime-contract", "runtime-container", "network", "proxy"];
+const ADAPTERS = ["db", "state", "storage", "runtime-contract", "runtime-container", "network", "proxy", "oci-images"];
 
 /** What each package may import of ours. Outer rings may import inner ones, never the reverse; services know no other service. */
 export const MAY: Readonly<Record<string, readonly string[]>> = {
@@ -18,6 +18,7 @@ export const MAY: Readonly<Record<string, readonly string[]>> = {
   state: [...KIT, "domain"],
   network: [...KIT, "domain"],
   proxy: [...KIT, "domain"],
+  "oci-images": [...KIT, "domain"],
   storage: [...KIT, "domain"],
   "runtime-contract": [...KIT, "domain"],
   "runtime-container": [...KIT, "domain", "runtime-contract"],
