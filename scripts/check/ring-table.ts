@@ -1,7 +1,17 @@
 /** Which way dependencies point, as data. Used by scripts/check-rings.ts. */
 
 export const KIT = ["faults", "config", "lifetime", "telemetry", "linux", "host", "testkit"];
-const ADAPTERS = ["db", "state", "storage", "runtime-contract", "runtime-container", "network", "proxy", "oci-images"];
+const ADAPTERS = [
+  "db",
+  "state",
+  "storage",
+  "runtime-contract",
+  "runtime-container",
+  "network",
+  "proxy",
+  "oci-images",
+  "builder",
+];
 
 /** What each package may import of ours. Outer rings may import inner ones, never the reverse; services know no other service. */
 export const MAY: Readonly<Record<string, readonly string[]>> = {
@@ -20,6 +30,7 @@ export const MAY: Readonly<Record<string, readonly string[]>> = {
   proxy: [...KIT, "domain"],
   "oci-images": [...KIT, "domain"],
   storage: [...KIT, "domain"],
+  builder: [...KIT, "domain", "contracts", "runtime-contract", "storage", "oci-images"],
   "runtime-contract": [...KIT, "domain"],
   "runtime-container": [...KIT, "domain", "runtime-contract"],
   // It ships into every guest.

@@ -1,0 +1,1 @@
+export type { BuildMachine, BuildMachines, StartBuildMachine } from "./machines";
