@@ -13,5 +13,7 @@ FROM (
   SELECT id, NULL, 3 FROM envs WHERE id = :name! AND :includesBare!::boolean
 ) AS found
 JOIN active_envs AS envs ON envs.id = found.env_id
+-- What stands behind a paused sandbox is nobody's to start from.
+WHERE envs.source <> 'snapshot'
 ORDER BY found.rank
 LIMIT 1;

@@ -23,7 +23,7 @@ export interface IFindTemplateQuery {
   result: IFindTemplateResult;
 }
 
-const findTemplateIR: any = {"usedParamSet":{"name":true,"namespace":true,"includesBare":true},"params":[{"name":"name","required":true,"transform":{"type":"scalar"},"locs":[{"a":458,"b":463},{"a":600,"b":605}]},{"name":"namespace","required":true,"transform":{"type":"scalar"},"locs":[{"a":482,"b":492}]},{"name":"includesBare","required":true,"transform":{"type":"scalar"},"locs":[{"a":498,"b":511},{"a":611,"b":624}]}],"statement":"SELECT\n  envs.id AS \"templateId!\", envs.team_id AS \"teamId!\", envs.public AS \"isPublic!\",\n  COALESCE(found.alias, (\n    SELECT alias FROM env_aliases WHERE env_aliases.env_id = envs.id ORDER BY created_at LIMIT 1\n  )) AS \"alias?\"\n-- Who is asked for, most specific first: the name in the given namespaces, the bare name, then the raw id.\nFROM (\n  SELECT env_id, alias, CASE WHEN namespace IS NULL THEN 2 ELSE 1 END AS rank\n  FROM env_aliases\n  WHERE alias = :name! AND (namespace = :namespace! OR (:includesBare!::boolean AND namespace IS NULL))\n  UNION ALL\n  SELECT id, NULL, 3 FROM envs WHERE id = :name! AND :includesBare!::boolean\n) AS found\nJOIN active_envs AS envs ON envs.id = found.env_id\nORDER BY found.rank\nLIMIT 1"};
+const findTemplateIR: any = {"usedParamSet":{"name":true,"namespace":true,"includesBare":true},"params":[{"name":"name","required":true,"transform":{"type":"scalar"},"locs":[{"a":458,"b":463},{"a":600,"b":605}]},{"name":"namespace","required":true,"transform":{"type":"scalar"},"locs":[{"a":482,"b":492}]},{"name":"includesBare","required":true,"transform":{"type":"scalar"},"locs":[{"a":498,"b":511},{"a":611,"b":624}]}],"statement":"SELECT\n  envs.id AS \"templateId!\", envs.team_id AS \"teamId!\", envs.public AS \"isPublic!\",\n  COALESCE(found.alias, (\n    SELECT alias FROM env_aliases WHERE env_aliases.env_id = envs.id ORDER BY created_at LIMIT 1\n  )) AS \"alias?\"\n-- Who is asked for, most specific first: the name in the given namespaces, the bare name, then the raw id.\nFROM (\n  SELECT env_id, alias, CASE WHEN namespace IS NULL THEN 2 ELSE 1 END AS rank\n  FROM env_aliases\n  WHERE alias = :name! AND (namespace = :namespace! OR (:includesBare!::boolean AND namespace IS NULL))\n  UNION ALL\n  SELECT id, NULL, 3 FROM envs WHERE id = :name! AND :includesBare!::boolean\n) AS found\nJOIN active_envs AS envs ON envs.id = found.env_id\n-- What stands behind a paused sandbox is nobody's to start from.\nWHERE envs.source <> 'snapshot'\nORDER BY found.rank\nLIMIT 1"};
 
 /**
  * Query generated from SQL:
@@ -42,6 +42,8 @@ const findTemplateIR: any = {"usedParamSet":{"name":true,"namespace":true,"inclu
  *   SELECT id, NULL, 3 FROM envs WHERE id = :name! AND :includesBare!::boolean
  * ) AS found
  * JOIN active_envs AS envs ON envs.id = found.env_id
+ * -- What stands behind a paused sandbox is nobody's to start from.
+ * WHERE envs.source <> 'snapshot'
  * ORDER BY found.rank
  * LIMIT 1
  * ```
