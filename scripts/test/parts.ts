@@ -21,9 +21,11 @@ export async function runParts(of: {
   const needsMachine = of.parts.some((part) => part !== "unit");
   if (needsMachine) {
     console.log("== preparing the machine");
-    const layer = await prepare(run, startMs);
-    if (layer === undefined) return;
-    env.SANDLOT_TEST_BASE_EROFS = layer;
+    const machine = await prepare(run, startMs);
+    if (machine === undefined) return;
+    env.SANDLOT_TEST_BASE_EROFS = machine.baseLayer;
+    // Without one, the tests of memory pauses fail and say so: on our own machines it must be there.
+    env.SANDLOT_TEST_CRIU = machine.criuPath ?? "";
   }
   if (of.parts.includes("checks")) await runChecks(run);
   if (of.parts.includes("unit")) await bunTest(run, { name: "unit", files: unitFiles(), limitSeconds: 180 });
@@ -45,12 +47,11 @@ function testEnv(): Record<string, string> {
   };
 }
 
-async function prepare(run: Run, startMs: number): Promise<string | undefined> {
+async function prepare(run: Run, startMs: number): Promise<Awaited<ReturnType<typeof prepareMachine>> | undefined> {
   const say = (step: string, text: string): void =>
     console.log(`${((performance.now() - startMs) / 1000).toFixed(1).padStart(6)} s  ${step.padEnd(9)} ${text}`);
   try {
-    const { baseLayer } = await prepareMachine({ say }, run.signal);
-    return baseLayer;
+    return await prepareMachine({ say }, run.signal);
   } catch (thrown) {
     console.log(`preparing failed: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
     run.tally.add("preparing the machine", { passed: 0, failed: 1, skipped: 0 }, (performance.now() - startMs) / 1000);

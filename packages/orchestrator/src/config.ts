@@ -35,6 +35,8 @@ export type OrchestratorConfig = {
   readonly dnsUpstreams: readonly string[];
   readonly guestCaFile: string | undefined;
   readonly guestProxy: GuestProxy;
+  /** Dumps and restores machines. Absent: pauses keep files and no memory. */
+  readonly criuPath: string | undefined;
   /** Where an lxcfs is mounted, so that guests see their own memory and CPUs. Absent: they see the host's. */
   readonly lxcfsDir: string | undefined;
   /** What stays free on the disk of `basePath`, in MiB. Absent: 5 %, at most 2 GiB. Below it nothing new is started. */
@@ -82,6 +84,7 @@ export function loadOrchestratorConfig(env: Env, seen: ConfigEntry[] = []): Orch
         https: read.optionalText("GUEST_HTTPS_PROXY"),
         none: read.optionalText("GUEST_NO_PROXY"),
       },
+      criuPath: read.optionalText("CRIU_PATH"),
       lxcfsDir: read.optionalText("LXCFS_DIR"),
       diskReserve: read.optionalText("DISK_RESERVE_MIB"),
       runtimeForce: read.list("RUNTIME_FORCE", []),

@@ -296,6 +296,7 @@ export function tempNode(): Disposable & { config: OrchestratorConfig; dir: stri
     dnsUpstreams: [],
     guestCaFile: undefined,
     guestProxy: { http: undefined, https: undefined, none: undefined },
+    criuPath: undefined,
     lxcfsDir: undefined,
     diskReserveMiB: 0,
     runtimeForce: [],

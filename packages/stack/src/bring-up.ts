@@ -6,6 +6,7 @@ import { isPortFree } from "@sandlot/host";
 import { ensureBase } from "./base/build";
 import { BASE_SHAPE, ENVD_VERSION, installBase } from "./base/install";
 import { loadBaseRecipe } from "./base/recipe";
+import { ensureCriu } from "./criu/ensure-criu";
 import { ensureDist } from "./dist";
 import { stackFaults } from "./faults";
 import { installGuestLayer } from "./guest-layer";
@@ -44,17 +45,27 @@ export async function bringUp(of: BringUp): Promise<void> {
   const secrets = ensureSecrets(paths.secrets);
   await ensurePackages(progress, signal);
   await requireFitNetwork();
-  const [, base, { hasLxcfs }] = await allOrNone(signal, (inner) => [
+  const [, base, { hasLxcfs }, criu] = await allOrNone(signal, (inner) => [
     ensureDist(progress, inner),
     prepareBase(paths, progress, inner),
     startServers(settings, secrets, progress),
+    ensureCriu(progress, inner),
   ]);
   await prepareDatabase({ settings, secrets, buildId: base.buildId, progress });
   const hasGuestCa = placeGuestCa(settings, paths, progress);
   const guestProxies = guestProxiesOf(settings, of.env);
   const guestLayer = installGuestLayer({ from: join(DIST, "guest-layer"), artifacts: paths.artifacts });
   const baseBuildId = base.buildId;
-  const specs = serviceSpecs({ settings, secrets, baseBuildId, guestLayer, guestProxies, hasGuestCa, hasLxcfs });
+  const specs = serviceSpecs({
+    settings,
+    secrets,
+    baseBuildId,
+    guestLayer,
+    guestProxies,
+    hasGuestCa,
+    hasLxcfs,
+    criuPath: criu?.path,
+  });
   keepSpecs(paths, specs);
   await startServices(paths, specs, progress, signal);
 }

@@ -1,17 +1,25 @@
-/** What a machine needs before anything of an installation can run: packages, executables, the base layer. */
+/** What a machine needs before anything of an installation can run: packages, executables, the base layer, CRIU. */
 import { ensureBase } from "./base/build";
 import { loadBaseRecipe } from "./base/recipe";
+import { ensureCriu } from "./criu/ensure-criu";
 import { ensureDist } from "./dist";
 import { requireFitHost, requireFitNetwork } from "./host/fitness";
 import { ensurePackages } from "./host/packages";
 import type { Progress } from "./progress";
 
-/** Idempotent; a second call costs some 50 ms. Tests that need a real root file system take `baseLayer`. */
-export async function prepareMachine(progress: Progress, signal?: AbortSignal): Promise<{ baseLayer: string }> {
+/** Idempotent; a second call costs some 50 ms. Tests that need a real root file system take `baseLayer`, those of pauses with memory `criuPath`. */
+export async function prepareMachine(
+  progress: Progress,
+  signal?: AbortSignal,
+): Promise<{ baseLayer: string; criuPath: string | undefined }> {
   await requireFitHost();
   await ensurePackages(progress, signal);
   await requireFitNetwork();
   const recipe = await loadBaseRecipe();
-  const [base] = await Promise.all([ensureBase(recipe, progress, signal), ensureDist(progress, signal)]);
-  return { baseLayer: base.layerPath };
+  const [base, , criu] = await Promise.all([
+    ensureBase(recipe, progress, signal),
+    ensureDist(progress, signal),
+    ensureCriu(progress, signal),
+  ]);
+  return { baseLayer: base.layerPath, criuPath: criu?.path };
 }

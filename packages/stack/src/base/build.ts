@@ -80,7 +80,8 @@ async function makeTree(recipe: BaseRecipe, rootfs: string, progress: Progress, 
   if (ended.exitCode !== 0) throw stackFaults.base_failed({ output: ended.tail });
 }
 
-function proxies(): Record<string, string> {
+/** How programs that fetch reach the archive from here. */
+export function proxies(): Record<string, string> {
   const names = ["http_proxy", "https_proxy", "no_proxy"];
   return Object.fromEntries(
     names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),

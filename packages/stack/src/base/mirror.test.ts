@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { debianSources } from "./mirror";
+import { archiveUris, debianMirror, debianSources } from "./mirror";
 
 const DEB822 = "Types: deb\nURIs: https://mirror.example/debian/\nSuites: trixie trixie-updates\n";
 const LINES =
@@ -20,4 +20,10 @@ test("without a mirror of the security archive, goes without its line", () => {
 test("on a host without a mirror of Debian, leaves the choice to mmdebstrap", () => {
   const ubuntu = "URIs: http://mirror.example/ubuntu\nSuites: noble\n";
   expect(debianSources("bookworm", [ubuntu])).toEqual([]);
+});
+
+test("knows the host's mirror of Debian, and all archives of its apt", () => {
+  expect(debianMirror([LINES, DEB822])).toBe("https://mirror.example/debian");
+  expect(debianMirror(["URIs: http://mirror.example/ubuntu\n"])).toBeUndefined();
+  expect(archiveUris([LINES, DEB822])).toEqual(["http://sec.example/debian-security", "https://mirror.example/debian"]);
 });

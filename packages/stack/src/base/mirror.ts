@@ -5,11 +5,22 @@ import { join } from "node:path";
 /** One-line sources of a suite, its updates and its security fixes; none on a host that has no mirror of Debian. */
 export function debianSources(suite: string, hostSources: readonly string[] = readHostSources()): string[] {
   const uris = hostSources.flatMap(urisOf);
-  const main = uris.find((uri) => /\/debian\/?$/.test(uri));
+  const main = debianMirror(hostSources);
   const security = uris.find((uri) => /\/debian-security\/?$/.test(uri));
   if (main === undefined) return [];
-  const sources = [`deb ${trim(main)} ${suite} main`, `deb ${trim(main)} ${suite}-updates main`];
+  const sources = [`deb ${main} ${suite} main`, `deb ${main} ${suite}-updates main`];
   return security === undefined ? sources : [...sources, `deb ${trim(security)} ${suite}-security main`];
+}
+
+/** The host's own mirror of Debian's archive, if it has one. */
+export function debianMirror(hostSources: readonly string[] = readHostSources()): string | undefined {
+  const found = hostSources.flatMap(urisOf).find((uri) => /\/debian\/?$/.test(uri));
+  return found === undefined ? undefined : trim(found);
+}
+
+/** Every archive that the host's apt installs from, whosever it is. */
+export function archiveUris(hostSources: readonly string[] = readHostSources()): string[] {
+  return [...new Set(hostSources.flatMap(urisOf).map(trim))];
 }
 
 /** Both formats of apt: `URIs:` fields, and lines that begin with deb. */

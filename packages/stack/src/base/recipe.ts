@@ -43,7 +43,7 @@ export async function loadBaseRecipe(): Promise<BaseRecipe> {
 }
 
 /** Proxy and validity settings only: caches and hooks are the host's own affair. */
-async function readAptConf(): Promise<string[]> {
+export async function readAptConf(): Promise<string[]> {
   const { stdout } = await tryRun(["apt-config", "dump"]);
   return stdout
     .split("\n")

@@ -18,7 +18,7 @@ const OURS = [
 export type Uninstalled = { readonly wasThere: boolean; readonly kept: readonly string[] };
 
 /**
- * Ends everything, then removes the data, the unit, and with `withCache` the base layers that all installations of this
+ * Ends everything, then removes the data, the unit, and with `withCache` the base layers and the CRIU that all installations of this
  * machine share. Debian packages stay.
  * @returns paths that somebody else put into our directories, and so stay
  * @throws Fault of `down` when something could not be ended; nothing is removed then
@@ -48,7 +48,7 @@ export async function uninstall(of: {
     progress.say("removed", dataDir);
   }
   if (of.withCache && existsSync(MACHINE_CACHE)) {
-    for (const name of ["base", "layers"]) rmSync(join(MACHINE_CACHE, name), { recursive: true, force: true });
+    for (const name of ["base", "criu", "layers"]) rmSync(join(MACHINE_CACHE, name), { recursive: true, force: true });
     kept.push(...removeIfEmpty(MACHINE_CACHE));
     progress.say("removed", MACHINE_CACHE);
   }

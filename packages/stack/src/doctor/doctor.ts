@@ -7,6 +7,7 @@ import { ownPorts } from "../services/own-ports";
 import { canonical, defaultPorts, readSettings } from "../settings";
 import { type Finding, good, note, problem } from "./finding";
 import { judgeKernel } from "./kernel";
+import { judgeMemoryPauses } from "./memory-pauses";
 import { findNeighbours, judgeLxcfs, judgeNetwork, judgeTrust, judgeUserNamespace } from "./neighbours";
 import { readKernel } from "./read-kernel";
 import { judgeDisk, judgeMemory, judgePorts, readDisk, readMemory } from "./resources";
@@ -25,7 +26,7 @@ export async function diagnose(of: {
   const places = { ports: settings?.ports ?? defaultPorts(), host: settings?.host ?? "127.0.0.1" };
   const areas: Area[] = [
     { area: "host", findings: [...judgeKernel(kernel), await judgeUserNamespace()] },
-    { area: "packages", findings: [await judgePackages(), judgeLxcfs()] },
+    { area: "packages", findings: [await judgePackages(), judgeLxcfs(), await judgeMemoryPauses()] },
     { area: "network", findings: await judgeNetwork() },
     { area: "neighbours", findings: [...(await findNeighbours()), ...judgeTrust(of.env)] },
     {

@@ -34,7 +34,12 @@ const NO_CLUSTER = `${CLUSTERS}/sandlot.conf`;
 
 /** Installs what is missing; asks the archive only then. @throws Fault `stack_packages_failed` */
 export async function ensurePackages(progress: Progress, signal?: AbortSignal): Promise<void> {
-  const missing = await missingPackages(NEEDED);
+  await ensureAlso(NEEDED, progress, signal);
+}
+
+/** The same for packages that only some machines need. @throws Fault `stack_packages_failed` */
+export async function ensureAlso(names: readonly string[], progress: Progress, signal?: AbortSignal): Promise<void> {
+  const missing = await missingPackages(names);
   if (missing.length === 0) return;
   progress.say("packages", `installing ${missing.length}: ${missing.join(" ")}`);
   const env = { DEBIAN_FRONTEND: "noninteractive", NEEDRESTART_MODE: "l" };

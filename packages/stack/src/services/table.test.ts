@@ -18,6 +18,7 @@ function specsAt(host: string) {
     guestProxies: { http: "", https: "", none: "" },
     hasGuestCa: false,
     hasLxcfs: false,
+    criuPath: undefined,
   };
   return serviceSpecs(inputs);
 }

@@ -27,6 +27,8 @@ export type ServiceInputs = {
   readonly guestProxies: GuestProxies;
   readonly hasGuestCa: boolean;
   readonly hasLxcfs: boolean;
+  /** Undefined when none could be had: pauses keep no memory then. */
+  readonly criuPath: string | undefined;
 };
 
 export const SERVICE_NAMES: readonly ServiceName[] = ["orchestrator", "api", "client-proxy"];
@@ -75,6 +77,7 @@ export function orchestratorSpec(of: ServiceInputs): ServiceSpec {
       WARM_POOL_SIZE: String(settings.warm),
       WARM_BUILDS: `${of.baseBuildId}:${BASE_SHAPE.cpuCount}:${BASE_SHAPE.memoryMiB}:${BASE_SHAPE.diskMiB}`,
       MAX_SANDBOXES: String(settings.maxSandboxes),
+      CRIU_PATH: of.criuPath ?? "",
       LXCFS_DIR: of.hasLxcfs ? lxcfsDir(paths) : "",
       DISK_RESERVE_MIB: settings.diskReserveMiB === undefined ? "" : String(settings.diskReserveMiB),
       RUNTIME_FORCE: settings.runtimeForce === "none" ? "" : (settings.runtimeForce ?? ""),
