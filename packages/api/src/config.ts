@@ -15,6 +15,12 @@ export type ApiConfig = {
   /** The key that sandbox tokens are derived with; changing it changes every token. */
   readonly tokenSeed: Secret;
   readonly adminToken: Secret;
+  /** What secrets are sealed with, at least 32 characters; empty: no secrets, workload tokens and egress proxies. */
+  readonly secretsKey: Secret;
+  /** What nodes show when they ask for values; empty: nodes get none. */
+  readonly nodeToken: Secret;
+  /** `iss` of workload tokens; where their keys are found from outside. Empty: `https://api.<domain>`. */
+  readonly identityIssuer: string | undefined;
   /** Where sandboxes' ports are served: `<port>-<id>.<domain>`. */
   readonly domain: string;
   /** `host:port` of every node's gRPC. */
@@ -35,6 +41,9 @@ export function loadApiConfig(env: Env, seen: ConfigEntry[] = []): ApiConfig {
       redisUrl: read.secret("REDIS_URL"),
       tokenSeed: read.secret("SANDBOX_ACCESS_TOKEN_HASH_SEED"),
       adminToken: read.secret("ADMIN_TOKEN"),
+      secretsKey: read.secret("SECRETS_KEY", ""),
+      nodeToken: read.secret("NODE_TOKEN", ""),
+      identityIssuer: read.optionalText("IDENTITY_ISSUER"),
       domain: read.text("DOMAIN_NAME", "sandlot.test"),
       nodeAddresses: read.list("LOCAL_ORCHESTRATOR_ADDRESS", ["127.0.0.1:5008"]),
       logLevel: read.oneOf("LOG_LEVEL", ["error", "warn", "info", "debug", "silent"], "info"),

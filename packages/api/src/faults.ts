@@ -37,6 +37,10 @@ export const apiFaults = defineFaults("api", {
     kind: "unavailable",
     say: (f: { nodeId: string }) => `the rules were noted, but node ${f.nodeId} has not put them in force: ask again`,
   },
+  egress_log_away: {
+    kind: "unavailable",
+    say: (f: { nodeId: string }) => `the sandbox's node ${f.nodeId}, which keeps its egress log, does not answer`,
+  },
   foreign_team: { kind: "forbidden", say: () => "You are not allowed to access this team" },
   ownerless_team: { kind: "conflict", say: () => "the team has no member that the token could belong to" },
   team_missing: { kind: "missing", say: (f: { teamId: string }) => `team '${f.teamId}' not found` },

@@ -64,6 +64,10 @@ export const limits = {
   logLinesDefault: 1_000,
   /** Sandboxes that one admin call ends at once. */
   adminKillsAtOnce: 10,
+  /** How long a workload token is good for, in seconds. Nodes ask for a new one in time. */
+  identityTokenS: 300,
+  /** How long the keys that sign them are kept in memory before they are read again. */
+  identityKeysMs: 60_000,
   /** How old the admin's counts may be. */
   adminCountsMs: 5_000,
 } as const;

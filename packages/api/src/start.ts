@@ -20,6 +20,8 @@ import { killSandbox } from "./sandboxes/kill-sandbox";
 import { openLocalKnowledge } from "./sandboxes/local-knowledge";
 import { startNodeSync } from "./sandboxes/node-sync";
 import type { SandboxParts } from "./sandboxes/parts";
+import { openIdentity } from "./secrets/identity";
+import { openVault } from "./secrets/vault";
 
 export type Api = AsyncDisposable & {
   /** REST, `http://host:port`. */
@@ -54,13 +56,19 @@ export async function startApi(config: ApiConfig, given: { logger?: Logger } = {
       onError: (thrown) => logger.warn("expiry failed, will be tried again", { thrown }),
     }),
   );
+  const secrets = openSecrets(config, { db, clock });
   const parts: SandboxParts = {
-    ...{ db, state, nodes, queue, clock, events, expiry, local },
+    ...{ db, state, nodes, queue, clock, events, expiry, local, ...secrets },
     tokenSeed: config.tokenSeed.reveal(),
   };
   held.use(startNodeSync(parts));
   const internal = held.use(
-    await startInternalServer({ host: config.internalListenHost, port: config.internalPort, parts }),
+    await startInternalServer({
+      host: config.internalListenHost,
+      port: config.internalPort,
+      parts,
+      nodeToken: config.nodeToken.reveal(),
+    }),
   );
   const teams = startTeamLookup({ db, clock, logger: logger.room("auth") });
   const authenticate = startAuthenticator({ teams, adminToken: config.adminToken });
@@ -78,4 +86,18 @@ export async function startApi(config: ApiConfig, given: { logger?: Logger } = {
   logger.info("api started", { url: web.url, internalAddress: internal.address });
   const all = held.move();
   return { url: web.url, internalAddress: internal.address, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
+
+/** Absent without a key to seal with. */
+function openSecrets(
+  config: ApiConfig,
+  { db, clock }: Pick<SandboxParts, "db" | "clock">,
+): Pick<SandboxParts, "vault" | "identity"> {
+  const key = config.secretsKey.reveal();
+  if (key === "") return { vault: undefined, identity: undefined };
+  const vault = openVault(key);
+  // A domain may carry a port; a trust domain may not.
+  const trustDomain = config.domain.split(":")[0] ?? config.domain;
+  const issuer = config.identityIssuer ?? `https://api.${config.domain}`;
+  return { vault, identity: openIdentity({ issuer, trustDomain }, { db, vault, clock }) };
 }

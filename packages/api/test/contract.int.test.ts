@@ -53,12 +53,27 @@ const someToken = async (): Promise<string> => {
   const headers = { "X-Admin-Token": ADMIN, "X-Team-ID": at.teamId };
   return String((await at.call("POST", "/access-tokens", { headers, body: { name: "t" } })).body.id);
 };
+const someSecret = async (): Promise<string> =>
+  String((await at.call("POST", "/secrets", { body: { name: `n-${crypto.randomUUID()}`, value: "v" } })).body.secretID);
 const own = () => ({ sandboxID: sandboxId });
 const fresh = async () => ({ sandboxID: await at.create() });
 const team = () => ({ teamID: at.teamId });
 
 const CASES: Record<string, () => Case | Promise<Case>> = {
   getHealth: () => ({ status: 200 }),
+  getIdentityKeys: () => ({ status: 200 }),
+  getIdentityProvider: () => ({ status: 200 }),
+  listSandboxEgress: () => ({ path: own(), query: "limit=5", status: 200, foreign: 404 }),
+  listSecrets: () => ({ query: "limit=5", status: 200 }),
+  createSecret: () => ({ body: { name: `new-${crypto.randomUUID()}`, value: "v", metadata: { a: "b" } }, status: 201 }),
+  getSecret: async () => ({ path: { secretID: await someSecret() }, status: 200, foreign: 404 }),
+  addSecretVersion: async () => ({
+    path: { secretID: await someSecret() },
+    body: { value: "w" },
+    status: 200,
+    foreign: 404,
+  }),
+  deleteSecret: async () => ({ path: { secretID: await someSecret() }, status: 204, foreign: 404 }),
   createSandbox: () => ({ body: { templateID: "base" }, status: 201 }),
   createSandboxV2: () => ({ body: { templateID: "mine", metadata: { a: "b" } }, status: 201, foreign: 404 }),
   listRunningSandboxes: () => ({ query: "metadata=a%3Db", status: 200 }),

@@ -2,6 +2,7 @@
 import { createServer, type ServerHttp2Session } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { InfoService, ServiceInfoStatus } from "@sandlot/contracts/info";
@@ -68,6 +69,21 @@ export async function startFakeNode(nodeId = "node-1"): Promise<FakeNode> {
         const listed = { config, ...(startTime && { startTime }), ...(endTime && { endTime }) };
         running.set(config.sandboxId, create(RunningSandboxSchema, listed));
         return {};
+      },
+      listEgress({ sandboxId, limit }) {
+        need(sandboxId);
+        const flow = {
+          protocol: "tls",
+          host: "a.test",
+          address: "198.51.100.7",
+          port: 443,
+          verdict: "denied",
+          reason: "denied_cidr",
+        };
+        return {
+          isProxied: true,
+          flows: limit > 0 ? [{ ...flow, at: timestampFromMs(Date.now()), sentBytes: 1n }] : [],
+        };
       },
       observe: () => ({ runId, next: 1n, newest: 1n, samples, lines }),
       list: () => ({ sandboxes: [...running.values()] }),

@@ -11,6 +11,7 @@ export const OTHER_KEY = `e2b_${"2b".repeat(20)}`;
 export const TOKEN = `sk_e2b_${"3c".repeat(20)}`;
 export const OTHER_TOKEN = `sk_e2b_${"4d".repeat(20)}`;
 export const ADMIN = "admin-token-of-the-test";
+export const NODE_TOKEN = "node-token-of-the-test";
 export const BUILD_ID = "8d7f0c6e-6a3c-4d0e-9c39-0d1f2a3b4c5d";
 
 export type Answered = { status: number; headers: Headers; text: string; body: Record<string, unknown> };
@@ -33,7 +34,7 @@ export type Installation = AsyncDisposable & {
   restart(): Promise<void>;
 };
 
-export async function startInstallation(of: { listenHost?: string } = {}): Promise<Installation> {
+export async function startInstallation(of: { listenHost?: string; secretsKey?: string } = {}): Promise<Installation> {
   await using held = new AsyncDisposableStack();
   const [postgres, redis, node] = await Promise.all([startPrivatePostgres(), startPrivateRedis(), startFakeNode()]);
   for (const part of [postgres, redis, node]) held.use(part);
@@ -58,6 +59,9 @@ export async function startInstallation(of: { listenHost?: string } = {}): Promi
         redisUrl: new Secret(redis.url),
         tokenSeed: new Secret("seed"),
         adminToken: new Secret(ADMIN),
+        secretsKey: new Secret(of.secretsKey ?? "k".repeat(64)),
+        nodeToken: new Secret(NODE_TOKEN),
+        identityIssuer: undefined,
         domain: "sandlot.test",
         nodeAddresses: [node.address],
         logLevel: "info",

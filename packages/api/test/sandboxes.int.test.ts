@@ -104,7 +104,12 @@ describe("create", () => {
     ],
     ["autoPause", { templateID: "base", autoPause: true }, 501, "autoPause is not supported yet"],
     ["autoResume", { templateID: "base", autoResume: { enabled: true } }, 501, "autoResume is not supported yet"],
-    ["iam", { templateID: "base", iam: { tokens: {} } }, 501, "iam is not supported yet"],
+    [
+      "a token of another type",
+      { templateID: "base", iam: { tokens: { t: { audience: "a", tokenType: "X509-SVID" } } } },
+      400,
+      "iam.tokens: 't' must be of tokenType JWT-SVID",
+    ],
     [
       "volumes",
       { templateID: "base", volumeMounts: [{ name: "v", path: "/v" }] },
@@ -124,14 +129,13 @@ describe("create", () => {
       400,
       "When specifying allowed domains",
     ],
+    ["a bad rule", { templateID: "base", network: { rules: { "1.2.3.4": [] } } }, 400, "is not a valid domain"],
     [
-      "a domain",
-      { templateID: "base", network: { allowOut: ["a.b"], denyOut: ["0.0.0.0/0"] } },
-      501,
-      "a domain in network.allowOut",
+      "an internal proxy",
+      { templateID: "base", network: { egressProxy: { address: "10.0.0.1:1080" } } },
+      400,
+      "Invalid egress proxy config: address is in an internal range",
     ],
-    ["rules", { templateID: "base", network: { rules: { "a.b": [] } } }, 501, "network.rules is not supported yet"],
-    ["a proxy", { templateID: "base", network: { egressProxy: { address: "h:1" } } }, 501, "network.egressProxy"],
     [
       "a mask host",
       { templateID: "base", network: { maskRequestHost: "ü" } },

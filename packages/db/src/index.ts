@@ -1,6 +1,7 @@
 /** PostgreSQL: schema, typed queries, seeding. Callers see rooms of functions, never SQL. */
 export { type Database, openDatabase, type Queries } from "./database";
 export { dbFaults } from "./faults";
+export { ensureIdentityKeys, type IdentityKey, readIdentityKeys } from "./identity-keys";
 export { type Creator, type MadeKey, makeKey, readKeys, removeKey, renameKey, type TeamKey } from "./keys";
 export {
   addLogEntries,
@@ -27,6 +28,16 @@ export {
   type TimeRange,
 } from "./metrics";
 export { migrate, NEWEST_MIGRATION } from "./migrate";
+export {
+  makeSecret,
+  readSealedSecrets,
+  readSecret,
+  readSecrets,
+  removeSecret,
+  replaceSecret,
+  type SecretKey,
+  type TeamSecret,
+} from "./secrets";
 export {
   ensureInstallation,
   type InstallationSeed,

@@ -57,5 +57,6 @@ export const requestFaults = defineFaults("request", {
   bad_next_token: { kind: "invalid", say: () => "Invalid next token" },
   bad_metadata_filter: { kind: "invalid", say: (f: { why: string }) => `invalid metadata filter: ${f.why}` },
   bad_range: { kind: "invalid", say: () => "start must not be after end" },
+  node_token_wrong: { kind: "unauthenticated", say: () => "only the installation's nodes may ask this" },
   not_supported: { kind: "unsupported", say: (f: { what: string }) => `${f.what} is not supported yet` },
 });

@@ -15,5 +15,7 @@ export const DEFAULT_TIMEOUT_V2_S = 300;
 /** `POST …/refreshes` extends by at least this. */
 export const MIN_REFRESH_S = 15;
 export const MAX_PAGE = 100;
+/** The oldest envd that can be told of a certificate authority (behaviour §1.6, `rules`). */
+export const RULES_ENVD_VERSION = "0.5.13";
 /** The oldest envd that knows access tokens. */
 export const SECURE_ENVD_VERSION = "0.2.0";

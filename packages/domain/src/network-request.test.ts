@@ -31,25 +31,30 @@ describe(canonicalCidr, () => {
   for (const text of bad) it(`refuses ${JSON.stringify(text)}`, () => expect(canonicalCidr(text)).toBeUndefined());
 });
 
+const NOTHING = { allowedCidrs: [], deniedCidrs: [], allowedDomains: [], rules: [] };
+
 describe(planEgress, () => {
   it("makes addresses CIDRs, once each", () => {
     const plan = planEgress({ allowOut: ["1.1.1.1", "1.1.1.1/32"], denyOut: ["0.0.0.0/0"] }, undefined);
-    expect(plan).toEqual({ allowedCidrs: ["1.1.1.1/32"], deniedCidrs: ["0.0.0.0/0"] });
+    expect(plan).toEqual({ ...NOTHING, allowedCidrs: ["1.1.1.1/32"], deniedCidrs: ["0.0.0.0/0"] });
   });
   it("denies exactly everything without internet, and keeps what is allowed", () => {
     const plan = planEgress({ allowOut: ["1.1.1.1"], denyOut: ["10.0.0.0/8"] }, false);
-    expect(plan).toEqual({ allowedCidrs: ["1.1.1.1/32"], deniedCidrs: ["0.0.0.0/0"] });
-    expect(planEgress({}, true)).toEqual({ allowedCidrs: [], deniedCidrs: [] });
+    expect(plan).toEqual({ ...NOTHING, allowedCidrs: ["1.1.1.1/32"], deniedCidrs: ["0.0.0.0/0"] });
+    expect(planEgress({}, true)).toEqual(NOTHING);
   });
-  it("refuses by the contract first, then by name what is not built", () => {
+  it("tells domains from addresses, in lower case and once each", () => {
+    const plan = planEgress({ allowOut: ["*.A.com", "*.a.com", "9.9.9.9", "*"], denyOut: ["0.0.0.0/0"] }, undefined);
+    expect(plan).toMatchObject({ allowedCidrs: ["9.9.9.9/32"], allowedDomains: ["*.a.com", "*"] });
+    expect(planEgress({ rules: { "A.test": [{ transform: { headers: { a: "1" } } }] } }, true).rules).toEqual([
+      { domain: "a.test", headers: { a: "1" } },
+    ]);
+  });
+  it("refuses in the contract's words", () => {
     expect(() => planEgress({ allowOut: ["not a host"] }, true)).toThrow("invalid allowed address not a host");
     expect(() => planEgress({ allowOut: ["1.2.3.999"] }, true)).toThrow("invalid allowed address 1.2.3.999");
     expect(() => planEgress({ denyOut: ["example.com"] }, true)).toThrow("invalid denied CIDR example.com");
     expect(() => planEgress({ allowOut: ["*.a.com"] }, true)).toThrow("you must include 'ALL_TRAFFIC' in deny out");
-    expect(() => planEgress({ allowOut: ["*"], denyOut: ["0.0.0.0/0"] }, true)).toThrow("is not supported yet");
-    expect(() => planEgress({ egressProxy: {} }, true)).toThrow("network.egressProxy is not supported yet");
-    expect(() => planEgress({ rules: { a: [] } }, true)).toThrow("network.rules is not supported yet");
-    expect(planEgress({ rules: {}, egressProxy: null }, true)).toEqual({ allowedCidrs: [], deniedCidrs: [] });
   });
   it("bounds its lists", () => {
     expect(() => planEgress({ denyOut: Array.from({ length: 1_001 }, () => "1.1.1.1") }, true)).toThrow("at most 1000");

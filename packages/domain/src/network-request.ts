@@ -1,7 +1,7 @@
 /** What a request says about a sandbox's network, checked and turned into policy (behaviour §1.6, table `network`). */
 import { defineFaults } from "@sandlot/faults";
-import type { EgressPolicy } from "./egress";
-import { requestFaults } from "./faults";
+import { canonicalName, type EgressPolicy } from "./egress";
+import { planRules, type RulesRequest } from "./header-rules";
 
 export const networkFaults = defineFaults("network_request", {
   bad_allowed: { kind: "invalid", say: (f: { entry: string }) => `invalid allowed address ${f.entry}` },
@@ -34,8 +34,7 @@ export const ALL_TRAFFIC = "0.0.0.0/0";
 export type EgressRequest = {
   readonly allowOut?: readonly string[] | undefined;
   readonly denyOut?: readonly string[] | undefined;
-  readonly egressProxy?: unknown;
-  readonly rules?: Readonly<Record<string, unknown>> | undefined;
+  readonly rules?: RulesRequest | undefined;
 };
 export type NetworkRequest = EgressRequest & {
   readonly allowPublicTraffic?: boolean | undefined;
@@ -60,19 +59,23 @@ export function canonicalCidr(text: string): string | undefined {
   return `${octets.join(".")}/${bits}`;
 }
 
-function isDomainPattern(text: string): boolean {
-  if (text === "*") return true;
-  const name = text.startsWith("*.") ? text.slice(2) : text;
-  if (name.length > 253 || /^[\d./]+$/.test(name)) return false;
-  return name.split(".").every((label) => /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/i.test(label));
+/** `example.com`, `*.example.com` or `*` in lower case; undefined when it is none of them. */
+function canonicalPattern(text: string): string | undefined {
+  if (text === "*") return text;
+  const isWild = text.startsWith("*.");
+  const name = canonicalName(isWild ? text.slice(2) : text);
+  return name === undefined || text.endsWith(".") ? undefined : `${isWild ? "*." : ""}${name}`;
 }
 
 /**
- * The egress half, for create and for `PUT …/network`. Contract errors come before "not supported yet".
+ * The egress half, for create and for `PUT …/network`. Its proxy is read by `parseEgressProxy`.
  * @param allowInternetAccess false denies everything that `allowOut` does not name
- * @throws Fault of `networkFaults`; `request_not_supported` for domains, rules and egress proxies
+ * @throws Fault of `networkFaults` and `ruleFaults`
  */
-export function planEgress(request: EgressRequest, allowInternetAccess: boolean | undefined): EgressPolicy {
+export function planEgress(
+  request: EgressRequest,
+  allowInternetAccess: boolean | undefined,
+): Omit<EgressPolicy, "proxy"> {
   const allowOut = request.allowOut ?? [];
   const denyOut = request.denyOut ?? [];
   for (const [list, entries] of Object.entries({ allowOut, denyOut })) {
@@ -84,22 +87,20 @@ export function planEgress(request: EgressRequest, allowInternetAccess: boolean 
     return cidr;
   });
   const allowed: string[] = [];
-  let hasDomains = false;
+  const domains: string[] = [];
   for (const entry of allowOut) {
     const cidr = canonicalCidr(entry);
+    const pattern = cidr === undefined ? canonicalPattern(entry) : undefined;
     if (cidr !== undefined) allowed.push(cidr);
-    else if (isDomainPattern(entry)) hasDomains = true;
+    else if (pattern !== undefined) domains.push(pattern);
     else throw networkFaults.bad_allowed({ entry: entry.slice(0, 256) });
   }
-  if (hasDomains && !denied.includes(ALL_TRAFFIC)) throw networkFaults.domains_without_deny_all({});
-  if (hasDomains) throw requestFaults.not_supported({ what: "a domain in network.allowOut" });
-  if (request.egressProxy !== undefined && request.egressProxy !== null) {
-    throw requestFaults.not_supported({ what: "network.egressProxy" });
-  }
-  if (Object.keys(request.rules ?? {}).length > 0) throw requestFaults.not_supported({ what: "network.rules" });
+  if (domains.length > 0 && !denied.includes(ALL_TRAFFIC)) throw networkFaults.domains_without_deny_all({});
   return {
     allowedCidrs: [...new Set(allowed)],
     deniedCidrs: allowInternetAccess === false ? [ALL_TRAFFIC] : [...new Set(denied)],
+    allowedDomains: [...new Set(domains)],
+    rules: planRules(request.rules ?? {}),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { EgressPolicy } from "@sandlot/domain";
+import type { AddressPolicy } from "@sandlot/domain";
 
 /**
  * One place for one guest: a host-owned network namespace with an uplink, NAT and rules. Shape-compatible with the
@@ -25,7 +25,7 @@ export type SlotPool = AsyncDisposable & {
   adopt(index: number): Promise<Slot>;
   /** Replaces the egress rules of a leased slot as a whole; established flows go on.
    * @throws Fault `network_bad_cidr`, `network_slot_unknown` when the lease has ended */
-  applyEgress(slot: Slot, policy: EgressPolicy): Promise<void>;
+  applyEgress(slot: Slot, policy: AddressPolicy): Promise<void>;
   /** Gives a slot back and resolves when its flows are cut and nothing of it is left; a fresh one is made in its place.
    * A lease that has ended already is passed over. */
   release(slot: Slot): Promise<void>;

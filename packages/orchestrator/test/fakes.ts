@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type SandboxConfigSchema, SandboxCreateRequestSchema } from "@sandlot/contracts/orchestrator";
-import type { EgressPolicy } from "@sandlot/domain";
+import type { AddressPolicy } from "@sandlot/domain";
 import type { Slot, SlotPool } from "@sandlot/network";
 import type { Machine, MachineEnd, Runtime, Seal, StartMachine } from "@sandlot/runtime-contract";
 import type { OrchestratorConfig } from "../src/config";
@@ -209,7 +209,7 @@ let nets = 0;
 export class FakeSlots implements SlotPool {
   readonly #net = ((nets++ + (process.pid % 100) * 2) % 200) + 20;
   readonly out = new Set<number>();
-  readonly egress = new Map<number, EgressPolicy>();
+  readonly egress = new Map<number, AddressPolicy>();
   #next = 1;
   failEgress: Error | undefined;
 
@@ -223,7 +223,7 @@ export class FakeSlots implements SlotPool {
     this.#next = Math.max(this.#next, index + 1);
     return this.#slot(index);
   }
-  async applyEgress(slot: Slot, policy: EgressPolicy): Promise<void> {
+  async applyEgress(slot: Slot, policy: AddressPolicy): Promise<void> {
     if (this.failEgress !== undefined) throw this.failEgress;
     this.egress.set(slot.index, policy);
   }

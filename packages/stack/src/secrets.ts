@@ -11,6 +11,10 @@ export type Secrets = {
   readonly adminToken: string;
   /** Seeds the access tokens of sandboxes; another seed would lock clients out of running ones. */
   readonly tokenSeed: string;
+  /** Users' secrets are sealed with it; without it they are lost. */
+  readonly secretsKey: string;
+  /** By which the api knows the installation's nodes. */
+  readonly nodeToken: string;
   readonly postgresPassword: string;
   readonly redisPassword: string;
 };
@@ -22,6 +26,8 @@ const MAKERS: { readonly [K in keyof Secrets]: () => string } = {
   accessToken: () => `sk_e2b_${hex(20)}`,
   adminToken: () => hex(24),
   tokenSeed: () => hex(32),
+  secretsKey: () => hex(32),
+  nodeToken: () => hex(32),
   postgresPassword: () => hex(16),
   redisPassword: () => hex(16),
 };

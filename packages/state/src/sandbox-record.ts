@@ -1,4 +1,4 @@
-import type { SandboxState } from "@sandlot/domain";
+import type { IamTokens, RulesRequest, SandboxState } from "@sandlot/domain";
 
 /** `network` as the user asked for it, kept for SandboxDetail and for what is inherited by a resume. */
 export type SandboxNetworkRequest = {
@@ -6,7 +6,16 @@ export type SandboxNetworkRequest = {
   readonly allowOut?: readonly string[] | undefined;
   readonly denyOut?: readonly string[] | undefined;
   readonly maskRequestHost?: string | undefined;
-  readonly rules?: unknown;
+  readonly rules?: RulesRequest | undefined;
+  readonly egressProxy?: StoredEgressProxy | undefined;
+};
+
+export type StoredEgressProxy = {
+  /** host:port */
+  readonly address: string;
+  readonly username?: string | undefined;
+  /** Never in the clear, not even here. */
+  readonly sealedPassword?: string | undefined;
 };
 
 /** One running sandbox, as every replica of the api sees it. Source: behaviour.md §1.5 and §6.2. */
@@ -36,6 +45,8 @@ export type SandboxRecord = {
   /** null: the user never said. */
   readonly allowInternetAccess: boolean | null;
   readonly network?: SandboxNetworkRequest | undefined;
+  /** Workload tokens it may have put into its requests. */
+  readonly iam?: IamTokens | undefined;
   /** At its end the sandbox is paused, not killed. */
   readonly autoPause: boolean;
   /** With `autoPause`: memory is kept too; false keeps files only. */

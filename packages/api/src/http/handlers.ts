@@ -23,6 +23,8 @@ type BodyOf<O> = O extends { requestBody: { content: { "application/json": infer
 /** Operations that no team calls: open ones, the administrator's own, and those about a user. */
 type Teamless =
   | "getHealth"
+  | "getIdentityKeys"
+  | "getIdentityProvider"
   | "listTeams"
   | "listNodes"
   | "getNode"

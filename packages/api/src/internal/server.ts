@@ -6,6 +6,7 @@ import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { SandboxService } from "@sandlot/contracts/proxy";
 import { toConnect } from "@sandlot/faults/wire";
 import type { SandboxParts } from "../sandboxes/parts";
+import { valueRoutes } from "../secrets/resolve-values";
 import { resumeSandbox } from "./resume-sandbox";
 
 export type InternalServer = AsyncDisposable & { readonly address: string };
@@ -13,9 +14,13 @@ export type InternalServer = AsyncDisposable & { readonly address: string };
 export async function startInternalServer(of: {
   host: string;
   port: number;
-  parts: Pick<SandboxParts, "state">;
+  parts: Pick<SandboxParts, "db" | "state" | "vault" | "identity">;
+  nodeToken: string;
 }): Promise<InternalServer> {
+  const { vault, identity } = of.parts;
   const routes = (router: ConnectRouter): void => {
+    if (vault !== undefined && identity !== undefined && of.nodeToken !== "")
+      valueRoutes({ ...of.parts, vault, identity, nodeToken: of.nodeToken })(router);
     router.service(SandboxService, {
       async resumeSandbox({ sandboxId }) {
         try {

@@ -9,7 +9,7 @@ import { startSandbox } from "../sandboxes/start-sandbox";
 export function createSandbox(parts: SandboxParts): Handler<"createSandbox"> {
   return async ({ team, body }) => {
     const request = { team, body, secure: body.secure ?? false, defaultTimeoutS: DEFAULT_TIMEOUT_S };
-    return { status: 201, body: toSandbox(await startSandbox(parts, await planStart(parts.db, request))) };
+    return { status: 201, body: toSandbox(await startSandbox(parts, await planStart(parts, request))) };
   };
 }
 
@@ -17,6 +17,6 @@ export function createSandbox(parts: SandboxParts): Handler<"createSandbox"> {
 export function createSandboxV2(parts: SandboxParts): Handler<"createSandboxV2"> {
   return async ({ team, body }) => {
     const request = { team, body, secure: true, defaultTimeoutS: DEFAULT_TIMEOUT_V2_S };
-    return { status: 201, body: toSandbox(await startSandbox(parts, await planStart(parts.db, request))) };
+    return { status: 201, body: toSandbox(await startSandbox(parts, await planStart(parts, request))) };
   };
 }

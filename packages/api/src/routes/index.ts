@@ -14,20 +14,25 @@ import { getSandboxMetrics } from "./get-sandbox-metrics";
 import { getSandboxesMetrics } from "./get-sandboxes-metrics";
 import { getTeamMetrics, getTeamMetricsMax } from "./get-team-metrics";
 import { getTemplateAlias } from "./get-template-alias";
+import { getIdentityKeys, getIdentityProvider } from "./identity";
 import { killSandboxRoute } from "./kill-sandbox";
 import { killTeamSandboxes } from "./kill-team-sandboxes";
 import { listRunningSandboxes } from "./list-running-sandboxes";
+import { listSandboxEgress } from "./list-sandbox-egress";
 import { listSandboxes } from "./list-sandboxes";
 import { listTeams } from "./list-teams";
 import { listTemplates } from "./list-templates";
 import { getNode, listNodes, updateNode } from "./nodes";
 import { refreshSandbox } from "./refresh-sandbox";
+import { addSecretVersion, createSecret, deleteSecret, getSecret, listSecrets } from "./secrets";
 import { setSandboxTimeout } from "./set-sandbox-timeout";
 import { updateSandboxNetwork } from "./update-sandbox-network";
 
 export function handlersOf(parts: SandboxParts & { isDraining: () => boolean }): Handlers {
   return {
     getHealth: getHealth(parts),
+    getIdentityKeys: getIdentityKeys(parts),
+    getIdentityProvider: getIdentityProvider(parts),
     createSandbox: createSandbox(parts),
     createSandboxV2: createSandboxV2(parts),
     listRunningSandboxes: listRunningSandboxes(parts),
@@ -39,6 +44,12 @@ export function handlersOf(parts: SandboxParts & { isDraining: () => boolean }):
     setSandboxTimeout: setSandboxTimeout(parts),
     refreshSandbox: refreshSandbox(parts),
     updateSandboxNetwork: updateSandboxNetwork(parts),
+    listSandboxEgress: listSandboxEgress(parts),
+    listSecrets: listSecrets(parts),
+    createSecret: createSecret(parts),
+    getSecret: getSecret(parts),
+    addSecretVersion: addSecretVersion(parts),
+    deleteSecret: deleteSecret(parts),
     listTemplates: listTemplates(parts),
     getTemplateAlias: getTemplateAlias(parts),
     getSandboxMetrics: getSandboxMetrics(parts),

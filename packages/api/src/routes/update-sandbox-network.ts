@@ -1,21 +1,24 @@
 import { parseSandboxId, planEgress, sandboxFaults } from "@sandlot/domain";
-import type { SandboxRecord } from "@sandlot/state";
+import type { SandboxNetworkRequest, SandboxRecord } from "@sandlot/state";
 import { apiFaults } from "../faults";
-import type { Call, Handler } from "../http/handlers";
+import type { Handler } from "../http/handlers";
 import { readFailure } from "../nodes/failures";
 import { assertRunning } from "../sandboxes/find-sandbox";
 import type { SandboxParts } from "../sandboxes/parts";
+import { storedNetwork } from "../sandboxes/stored-network";
 import { putRulesInForce } from "../sandboxes/tell-node";
 
 /** PUT /sandboxes/{sandboxID}/network — replaces what it may reach as a whole; what is left out is cleared. */
 export function updateSandboxNetwork(parts: SandboxParts): Handler<"updateSandboxNetwork"> {
   return async ({ team, path, body }) => {
     const sandboxId = parseSandboxId(path.sandboxID);
-    planEgress(body, body.allow_internet_access);
+    const { allow_internet_access: allowInternetAccess, ...asked } = body;
+    planEgress(asked, allowInternetAccess);
+    const network = storedNetwork(asked, { vault: parts.vault, teamId: team.teamId });
     const key = { teamId: team.teamId, sandboxId };
     const record = await parts.state.sandboxes.update(key, (found) => {
       assertRunning(found);
-      return withEgress(found, body);
+      return withEgress(found, { network, allowInternetAccess });
     });
     if (record === undefined) throw sandboxFaults.missing({ sandboxId });
     await putRulesInForce(parts, record).catch((thrown) => {
@@ -29,9 +32,12 @@ export function updateSandboxNetwork(parts: SandboxParts): Handler<"updateSandbo
 }
 
 /** Ingress is kept: only create decides about it. */
-function withEgress(record: SandboxRecord, body: Call<"updateSandboxNetwork">["body"]): SandboxRecord {
+function withEgress(
+  record: SandboxRecord,
+  of: { network: SandboxNetworkRequest; allowInternetAccess: boolean | undefined },
+): SandboxRecord {
   const { allowPublicTraffic, maskRequestHost } = record.network ?? {};
-  const { allowOut, denyOut, allow_internet_access: allowInternetAccess } = body;
+  const { allowOut, denyOut, rules, egressProxy } = of.network;
   return {
     ...record,
     network: {
@@ -39,7 +45,9 @@ function withEgress(record: SandboxRecord, body: Call<"updateSandboxNetwork">["b
       ...(maskRequestHost !== undefined && { maskRequestHost }),
       ...(allowOut !== undefined && { allowOut }),
       ...(denyOut !== undefined && { denyOut }),
+      ...(rules !== undefined && { rules }),
+      ...(egressProxy !== undefined && { egressProxy }),
     },
-    allowInternetAccess: allowInternetAccess ?? null,
+    allowInternetAccess: of.allowInternetAccess ?? null,
   };
 }

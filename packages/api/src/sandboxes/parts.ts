@@ -5,6 +5,8 @@ import type { State } from "@sandlot/state";
 import type { ApiEvents } from "../events";
 import type { NodeRegistry } from "../nodes/registry";
 import type { StartQueue } from "../nodes/start-queue";
+import type { Identity } from "../secrets/identity";
+import type { Vault } from "../secrets/vault";
 import type { ExpiryWatch } from "./expiry";
 import type { LocalKnowledge } from "./local-knowledge";
 
@@ -16,6 +18,9 @@ export type SandboxParts = {
   readonly clock: Clock;
   readonly events: ApiEvents;
   readonly tokenSeed: string;
+  /** Absent where no key is configured: no secrets, no workload tokens, no egress proxies then. */
+  readonly vault: Vault | undefined;
+  readonly identity: Identity | undefined;
   readonly expiry: Pick<ExpiryWatch, "arm">;
   readonly local: LocalKnowledge;
 };

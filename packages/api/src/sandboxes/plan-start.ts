@@ -3,17 +3,25 @@ import type { components } from "@sandlot/contracts/rest";
 import { type Database, readBuild, readTemplate, type Team } from "@sandlot/db";
 import {
   checkEnvVars,
+  checkIam,
   checkIngress,
+  type IamTokens,
+  iamFaults,
   isAtLeast,
   parseCreateTimeout,
   parseTemplateReference,
   planEgress,
+  RULES_ENVD_VERSION,
   requestFaults,
+  ruleFaults,
   SECURE_ENVD_VERSION,
   type TemplateReference,
   templateFaults,
 } from "@sandlot/domain";
+import type { SandboxNetworkRequest } from "@sandlot/state";
 import { apiFaults } from "../faults";
+import type { SandboxParts } from "./parts";
+import { storedNetwork } from "./stored-network";
 
 export type NewSandbox = components["schemas"]["NewSandboxV2"];
 export type StartRequest = {
@@ -37,29 +45,43 @@ export type StartPlan = {
   readonly secure: boolean;
   readonly allowPublicTraffic: boolean;
   readonly envVars: Readonly<Record<string, string>>;
-  readonly body: NewSandbox;
+  readonly network: SandboxNetworkRequest | undefined;
+  readonly iam: IamTokens | undefined;
+  readonly body: Omit<NewSandbox, "network" | "iam">;
 };
 
 /** @throws Fault for everything that the contract refuses, and `request_not_supported` for what is not built yet */
 export async function planStart(
-  db: Database,
-  { team, body, secure, defaultTimeoutS }: StartRequest,
+  { db, vault, identity }: Pick<SandboxParts, "db" | "vault" | "identity">,
+  { team, body: asked, secure, defaultTimeoutS }: StartRequest,
 ): Promise<StartPlan> {
+  const { network, iam, ...body } = asked;
   const reference = parseTemplateReference(body.templateID);
   const timeoutMs = parseCreateTimeout({ timeoutS: body.timeout ?? defaultTimeoutS, maxHours: team.maxLengthHours });
   checkLifecycle(body);
   const envVars = body.envVars ?? {};
   checkEnvVars(envVars);
-  const { allowPublicTraffic } = checkIngress(body.network ?? {}, secure);
-  planEgress(body.network ?? {}, body.allow_internet_access);
+  const { allowPublicTraffic } = checkIngress(network ?? {}, secure);
+  planEgress(network ?? {}, body.allow_internet_access);
+  const stored = network && storedNetwork(network, { vault, teamId: team.teamId });
+  const tokens = checkIam(iam?.tokens ?? {});
+  const hasTokens = Object.keys(tokens).length > 0;
+  if (hasTokens && identity === undefined) throw iamFaults.not_available({});
   refuseUnbuilt(body);
   const { template, build } = await findBuild(db, { team, reference, input: body.templateID });
   const { envdVersion } = build;
+  const hasRules = Object.keys(network?.rules ?? {}).length > 0;
+  if (hasRules && (envdVersion === undefined || !isAtLeast(envdVersion, RULES_ENVD_VERSION))) {
+    throw ruleFaults.old_envd({ version: envdVersion ?? "none" });
+  }
   if (secure && (envdVersion === undefined || !isAtLeast(envdVersion, SECURE_ENVD_VERSION))) {
     throw apiFaults.insecure_envd({ version: envdVersion });
   }
   const known = { ...build, envdVersion: envdVersion ?? "" };
-  return { team, template, build: known, timeoutMs, secure, allowPublicTraffic, envVars, body };
+  return {
+    ...{ team, template, build: known, timeoutMs, secure, allowPublicTraffic, envVars, body },
+    ...{ network: stored, iam: hasTokens ? tokens : undefined },
+  };
 }
 
 function checkLifecycle({ autoPause, autoPauseMemory, autoResume }: NewSandbox): void {
@@ -69,13 +91,12 @@ function checkLifecycle({ autoPause, autoPauseMemory, autoResume }: NewSandbox):
 }
 
 /** Refused by name, never ignored. Values that mean "off" pass: stock clients send them. */
-function refuseUnbuilt(body: NewSandbox): void {
+function refuseUnbuilt(body: StartPlan["body"]): void {
   const refuse = (what: string): never => {
     throw requestFaults.not_supported({ what });
   };
   if (body.autoPause === true) refuse("autoPause");
   if (body.autoResume?.enabled === true) refuse("autoResume");
-  if (body.iam !== undefined && Object.keys(body.iam).length > 0) refuse("iam");
   if ((body.volumeMounts ?? []).length > 0) refuse("volumeMounts");
 }
 

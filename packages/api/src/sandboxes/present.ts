@@ -1,7 +1,7 @@
 /** Records in the shapes of the wire (behaviour §1.5). */
 import type { components } from "@sandlot/contracts/rest";
-import { CLIENT_ID } from "@sandlot/domain";
-import type { SandboxRecord } from "@sandlot/state";
+import { CLIENT_ID, type RulesRequest } from "@sandlot/domain";
+import type { SandboxRecord, StoredEgressProxy } from "@sandlot/state";
 
 type Schemas = components["schemas"];
 
@@ -48,11 +48,30 @@ export function toDetail(record: SandboxRecord): Schemas["SandboxDetail"] {
 }
 
 function toNetwork(network: NonNullable<SandboxRecord["network"]>): Schemas["SandboxNetwork"] {
-  const { allowPublicTraffic, allowOut, denyOut, maskRequestHost } = network;
+  const { allowPublicTraffic, allowOut, denyOut, maskRequestHost, rules, egressProxy } = network;
   return {
     ...(allowPublicTraffic !== undefined && { allowPublicTraffic }),
     ...(allowOut !== undefined && { allowOut: [...allowOut] }),
     ...(denyOut !== undefined && { denyOut: [...denyOut] }),
     ...(maskRequestHost !== undefined && { maskRequestHost }),
+    ...(rules !== undefined && { rules: toRules(rules) }),
+    ...(egressProxy !== undefined && { egressProxy: toEgressProxy(egressProxy) }),
   };
+}
+
+/** Values as they were given; placeholders stay placeholders. */
+function toRules(rules: RulesRequest): NonNullable<Schemas["SandboxNetwork"]["rules"]> {
+  return Object.fromEntries(
+    Object.entries(rules).map(([domain, list]) => [
+      domain,
+      list.map(({ transform }) =>
+        transform === undefined ? {} : { transform: { headers: { ...transform.headers } } },
+      ),
+    ]),
+  );
+}
+
+/** Never its password, in whatever form. */
+function toEgressProxy({ address, username }: StoredEgressProxy): Schemas["EgressProxy"] {
+  return { address, ...(username !== undefined && { username }) };
 }

@@ -1,18 +1,37 @@
 /** A sandbox's record and what a node is told of it: one from the other, both ways. */
-import type { MessageInitShape } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
-import type { RunningSandbox, SandboxConfigSchema } from "@sandlot/contracts/orchestrator";
-import { type EgressPolicy, planEgress } from "@sandlot/domain";
+import {
+  type RunningSandbox,
+  type SandboxConfigSchema,
+  type SandboxNetworkDomainRules,
+  SandboxNetworkDomainRulesSchema,
+  type SandboxNetworkEgressConfig,
+  type SandboxNetworkEgressConfigSchema,
+  SandboxNetworkTransformSchema,
+} from "@sandlot/contracts/orchestrator";
+import { planEgress } from "@sandlot/domain";
 import type { SandboxNetworkRequest, SandboxRecord } from "@sandlot/state";
 
 /** The rules in force for a record: what was asked for, with `allow_internet_access: false` on top. */
-export function egressOf(record: Pick<SandboxRecord, "network" | "allowInternetAccess">): EgressPolicy {
-  const { allowOut, denyOut } = record.network ?? {};
-  return planEgress({ allowOut, denyOut }, record.allowInternetAccess ?? undefined);
-}
-
-export function toEgressConfig({ allowedCidrs, deniedCidrs }: EgressPolicy) {
-  return { allowedCidrs: [...allowedCidrs], deniedCidrs: [...deniedCidrs], allowedDomains: [] };
+export function egressOf(
+  record: Pick<SandboxRecord, "network" | "allowInternetAccess">,
+): MessageInitShape<typeof SandboxNetworkEgressConfigSchema> {
+  const { egressProxy: proxy, ...network } = record.network ?? {};
+  const policy = planEgress(network, record.allowInternetAccess ?? undefined);
+  const rules = policy.rules.map(({ domain, headers }): [string, SandboxNetworkDomainRules] => {
+    const transform = create(SandboxNetworkTransformSchema, { headers: { ...headers } });
+    return [domain, create(SandboxNetworkDomainRulesSchema, { rules: [{ transform }] })];
+  });
+  return {
+    allowedCidrs: [...policy.allowedCidrs],
+    deniedCidrs: [...policy.deniedCidrs],
+    allowedDomains: [...policy.allowedDomains],
+    rules: Object.fromEntries(rules),
+    ...(proxy !== undefined && { egressProxyAddress: proxy.address }),
+    ...(proxy?.username !== undefined && { egressProxyUsername: proxy.username }),
+    ...(proxy?.sealedPassword !== undefined && { egressProxyPassword: proxy.sealedPassword }),
+  };
 }
 
 export function toNodeConfig(
@@ -37,12 +56,13 @@ export function toNodeConfig(
     maxSandboxLength: BigInt(record.maxLengthHours),
     autoPause: record.autoPause,
     network: {
-      egress: toEgressConfig(egressOf(record)),
+      egress: egressOf(record),
       ingress: {
         ...(trafficAccessToken !== undefined && { trafficAccessToken }),
         ...(maskRequestHost !== undefined && { maskRequestHost }),
       },
     },
+    ...(record.iam !== undefined && { iam: { tokens: { ...record.iam } } }),
     ...(alias !== undefined && { alias }),
     ...(envdAccessToken !== undefined && { envdAccessToken }),
     ...(allowInternetAccess !== null && { allowInternetAccess }),
@@ -82,21 +102,50 @@ export function fromNode(listed: RunningSandbox, node: { id: string; ip: string 
     ...(alias !== undefined && { alias }),
     ...(envdAccessToken !== undefined && { envdAccessToken }),
     ...(trafficAccessToken !== undefined && { trafficAccessToken }),
+    ...iamOf(listed),
     ...networkOf(listed),
   };
+}
+
+function iamOf({ config }: RunningSandbox): Pick<SandboxRecord, "iam"> {
+  const tokens = Object.entries(config?.iam?.tokens ?? {});
+  const named = tokens.map(([name, { audience, tokenType }]) => [name, { audience, tokenType }] as const);
+  return named.length > 0 ? { iam: Object.fromEntries(named) } : {};
 }
 
 /** Near enough to what the user asked for; the wording of a request is not kept on the node. */
 function networkOf({ config }: RunningSandbox): { network?: SandboxNetworkRequest } {
   const { egress, ingress } = config?.network ?? {};
   const deniesAllByFlag = config?.allowInternetAccess === false;
-  const allowOut = egress?.allowedCidrs ?? [];
+  const allowOut = [...(egress?.allowedCidrs ?? []), ...(egress?.allowedDomains ?? [])];
   const denyOut = deniesAllByFlag ? [] : (egress?.deniedCidrs ?? []);
   const network: SandboxNetworkRequest = {
     ...(allowOut.length > 0 && { allowOut }),
     ...(denyOut.length > 0 && { denyOut }),
+    ...rulesOf(egress),
+    ...proxyOf(egress),
     ...(ingress?.trafficAccessToken !== undefined && { allowPublicTraffic: false }),
     ...(ingress?.maskRequestHost !== undefined && { maskRequestHost: ingress.maskRequestHost }),
   };
   return Object.keys(network).length > 0 ? { network } : {};
+}
+
+function rulesOf(egress: SandboxNetworkEgressConfig | undefined): Pick<SandboxNetworkRequest, "rules"> {
+  const rules = Object.entries(egress?.rules ?? {}).map(
+    ([domain, { rules: list }]) =>
+      [domain, list.map(({ transform }) => ({ transform: { headers: { ...transform?.headers } } }))] as const,
+  );
+  return rules.length > 0 ? { rules: Object.fromEntries(rules) } : {};
+}
+
+function proxyOf(egress: SandboxNetworkEgressConfig | undefined): Pick<SandboxNetworkRequest, "egressProxy"> {
+  const { egressProxyAddress: address, egressProxyUsername: username, egressProxyPassword } = egress ?? {};
+  if (address === undefined) return {};
+  return {
+    egressProxy: {
+      address,
+      ...(username !== undefined && { username }),
+      ...(egressProxyPassword !== undefined && { sealedPassword: egressProxyPassword }),
+    },
+  };
 }

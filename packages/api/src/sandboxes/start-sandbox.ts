@@ -112,6 +112,7 @@ function draftRecord({ tokenSeed, clock }: SandboxParts, plan: StartPlan, sandbo
     ...(template.alias !== undefined && { alias: template.alias }),
     ...(plan.secure && { envdAccessToken: tokens.envd }),
     ...(!plan.allowPublicTraffic && { trafficAccessToken: tokens.traffic }),
-    ...(body.network !== undefined && { network: body.network }),
+    ...(plan.network !== undefined && { network: plan.network }),
+    ...(plan.iam !== undefined && { iam: plan.iam }),
   };
 }

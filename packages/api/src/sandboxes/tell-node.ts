@@ -1,7 +1,7 @@
 import type { SandboxRecord } from "@sandlot/state";
 import { limits } from "../limits";
 import type { SandboxParts } from "./parts";
-import { egressOf, toEgressConfig, toTimestamp } from "./record";
+import { egressOf, toTimestamp } from "./record";
 
 /**
  * Has the node note a new end time; it journals it, so that a lost Redis can be rebuilt.
@@ -22,6 +22,6 @@ export async function tellNode(
 export async function putRulesInForce({ nodes }: Pick<SandboxParts, "nodes">, record: SandboxRecord): Promise<void> {
   const node = nodes.byId(record.nodeId);
   if (node === undefined) throw new Error(`node ${record.nodeId} is not known`);
-  const request = { sandboxId: record.sandboxId, egress: toEgressConfig(egressOf(record)) };
+  const request = { sandboxId: record.sandboxId, egress: egressOf(record) };
   await node.sandboxes.update(request, { timeoutMs: limits.updateMs });
 }

@@ -67,6 +67,56 @@ export const restDocument: unknown = {
         }
       }
     },
+    "/.well-known/jwks.json": {
+      "get": {
+        "operationId": "getIdentityKeys",
+        "tags": [
+          "service"
+        ],
+        "summary": "Public keys of the workload tokens of this installation",
+        "security": [],
+        "responses": {
+          "200": {
+            "description": "A JSON Web Key Set.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/JsonWebKeySet"
+                }
+              }
+            }
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
+          }
+        }
+      }
+    },
+    "/.well-known/openid-configuration": {
+      "get": {
+        "operationId": "getIdentityProvider",
+        "tags": [
+          "service"
+        ],
+        "summary": "Who signs the workload tokens of this installation, and where its keys are",
+        "security": [],
+        "responses": {
+          "200": {
+            "description": "The parts of OpenID Connect discovery that verifiers of tokens read.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/IdentityProvider"
+                }
+              }
+            }
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
+          }
+        }
+      }
+    },
     "/sandboxes": {
       "post": {
         "operationId": "createSandbox",
@@ -642,6 +692,51 @@ export const restDocument: unknown = {
         "responses": {
           "204": {
             "description": "In force for new connections."
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
+          }
+        }
+      }
+    },
+    "/sandboxes/{sandboxID}/egress": {
+      "get": {
+        "operationId": "listSandboxEgress",
+        "tags": [
+          "sandboxes"
+        ],
+        "summary": "Newest connections that the egress proxy judged for a sandbox",
+        "security": [
+          {
+            "ApiKeyAuth": []
+          },
+          {
+            "AuthProviderBearerAuth": [],
+            "AuthProviderTeamAuth": []
+          },
+          {
+            "AdminApiKeyAuth": [],
+            "AdminTeamAuth": []
+          }
+        ],
+        "parameters": [
+          {
+            "$ref": "#/components/parameters/sandboxID"
+          },
+          {
+            "$ref": "#/components/parameters/egressLimit"
+          }
+        ],
+        "responses": {
+          "200": {
+            "description": "Newest first; kept on the node while the sandbox runs there.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/SandboxEgress"
+                }
+              }
+            }
           },
           "default": {
             "$ref": "#/components/responses/Error"
@@ -2608,9 +2703,22 @@ export const restDocument: unknown = {
             "AdminTeamAuth": []
           }
         ],
+        "parameters": [
+          {
+            "$ref": "#/components/parameters/limit"
+          },
+          {
+            "$ref": "#/components/parameters/nextToken"
+          }
+        ],
         "responses": {
           "200": {
-            "description": "They are, without their values.",
+            "description": "One page of them, newest first, without their values.",
+            "headers": {
+              "X-Next-Token": {
+                "$ref": "#/components/headers/NextToken"
+              }
+            },
             "content": {
               "application/json": {
                 "schema": {
@@ -2621,9 +2729,6 @@ export const restDocument: unknown = {
                 }
               }
             }
-          },
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
           },
           "default": {
             "$ref": "#/components/responses/Error"
@@ -2670,9 +2775,6 @@ export const restDocument: unknown = {
               }
             }
           },
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
-          },
           "default": {
             "$ref": "#/components/responses/Error"
           }
@@ -2714,9 +2816,6 @@ export const restDocument: unknown = {
                 }
               }
             }
-          },
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
           },
           "default": {
             "$ref": "#/components/responses/Error"
@@ -2768,9 +2867,6 @@ export const restDocument: unknown = {
               }
             }
           },
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
-          },
           "default": {
             "$ref": "#/components/responses/Error"
           }
@@ -2803,9 +2899,6 @@ export const restDocument: unknown = {
         "responses": {
           "204": {
             "description": "It is gone."
-          },
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
           },
           "default": {
             "$ref": "#/components/responses/Error"
@@ -3345,6 +3438,16 @@ export const restDocument: unknown = {
           "maximum": 100
         }
       },
+      "egressLimit": {
+        "name": "limit",
+        "in": "query",
+        "schema": {
+          "type": "integer",
+          "format": "int32",
+          "minimum": 1,
+          "maximum": 1000
+        }
+      },
       "sandboxIDFilter": {
         "name": "sandboxID",
         "in": "query",
@@ -3575,6 +3678,168 @@ export const restDocument: unknown = {
           }
         }
       },
+      "JsonWebKeySet": {
+        "type": "object",
+        "required": [
+          "keys"
+        ],
+        "properties": {
+          "keys": {
+            "type": "array",
+            "items": {
+              "type": "object",
+              "additionalProperties": true
+            }
+          }
+        }
+      },
+      "IdentityProvider": {
+        "type": "object",
+        "required": [
+          "issuer",
+          "jwks_uri",
+          "response_types_supported",
+          "subject_types_supported",
+          "id_token_signing_alg_values_supported"
+        ],
+        "properties": {
+          "issuer": {
+            "type": "string"
+          },
+          "jwks_uri": {
+            "type": "string"
+          },
+          "response_types_supported": {
+            "type": "array",
+            "items": {
+              "type": "string"
+            }
+          },
+          "subject_types_supported": {
+            "type": "array",
+            "items": {
+              "type": "string"
+            }
+          },
+          "id_token_signing_alg_values_supported": {
+            "type": "array",
+            "items": {
+              "type": "string"
+            }
+          }
+        }
+      },
+      "SandboxEgress": {
+        "type": "object",
+        "required": [
+          "proxied",
+          "flows"
+        ],
+        "properties": {
+          "proxied": {
+            "type": "boolean",
+            "description": "Whether its TCP passes through the egress proxy."
+          },
+          "flows": {
+            "type": "array",
+            "items": {
+              "$ref": "#/components/schemas/EgressFlow"
+            }
+          }
+        }
+      },
+      "EgressFlow": {
+        "type": "object",
+        "required": [
+          "at",
+          "protocol",
+          "address",
+          "port",
+          "verdict",
+          "reason",
+          "transformed",
+          "sentBytes",
+          "receivedBytes"
+        ],
+        "properties": {
+          "at": {
+            "type": "string",
+            "format": "date-time"
+          },
+          "protocol": {
+            "type": "string",
+            "enum": [
+              "tls",
+              "http",
+              "tcp"
+            ]
+          },
+          "host": {
+            "type": "string",
+            "description": "As the sandbox named it."
+          },
+          "address": {
+            "type": "string",
+            "description": "That the sandbox dialled."
+          },
+          "port": {
+            "type": "integer"
+          },
+          "verdict": {
+            "type": "string",
+            "enum": [
+              "allowed",
+              "denied"
+            ]
+          },
+          "reason": {
+            "type": "string"
+          },
+          "transformed": {
+            "type": "boolean",
+            "description": "Whether its requests were rewritten."
+          },
+          "sentBytes": {
+            "type": "integer",
+            "format": "int64"
+          },
+          "receivedBytes": {
+            "type": "integer",
+            "format": "int64"
+          },
+          "durationMs": {
+            "type": "integer",
+            "format": "int64",
+            "description": "Absent while it is open."
+          }
+        }
+      },
+      "SandboxIam": {
+        "type": "object",
+        "properties": {
+          "tokens": {
+            "type": "object",
+            "additionalProperties": {
+              "$ref": "#/components/schemas/SandboxIamToken"
+            }
+          }
+        }
+      },
+      "SandboxIamToken": {
+        "type": "object",
+        "required": [
+          "audience",
+          "tokenType"
+        ],
+        "properties": {
+          "audience": {
+            "type": "string"
+          },
+          "tokenType": {
+            "type": "string"
+          }
+        }
+      },
       "SandboxNetworkRule": {
         "type": "object",
         "properties": {
@@ -3714,7 +3979,7 @@ export const restDocument: unknown = {
             ]
           },
           "iam": {
-            "type": "object"
+            "$ref": "#/components/schemas/SandboxIam"
           },
           "volumeMounts": {
             "type": "array",

@@ -22,6 +22,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/.well-known/jwks.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Public keys of the workload tokens of this installation */
+        get: operations["getIdentityKeys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/.well-known/openid-configuration": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who signs the workload tokens of this installation, and where its keys are */
+        get: operations["getIdentityProvider"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sandboxes": {
         parameters: {
             query?: never;
@@ -171,6 +205,23 @@ export interface paths {
         get?: never;
         /** Replace what a sandbox may reach */
         put: operations["updateSandboxNetwork"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sandboxes/{sandboxID}/egress": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Newest connections that the egress proxy judged for a sandbox */
+        get: operations["listSandboxEgress"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -879,6 +930,57 @@ export interface components {
                 [key: string]: components["schemas"]["SandboxNetworkRule"][];
             };
         };
+        JsonWebKeySet: {
+            keys: {
+                [key: string]: unknown;
+            }[];
+        };
+        IdentityProvider: {
+            issuer: string;
+            jwks_uri: string;
+            response_types_supported: string[];
+            subject_types_supported: string[];
+            id_token_signing_alg_values_supported: string[];
+        };
+        SandboxEgress: {
+            /** @description Whether its TCP passes through the egress proxy. */
+            proxied: boolean;
+            flows: components["schemas"]["EgressFlow"][];
+        };
+        EgressFlow: {
+            /** Format: date-time */
+            at: string;
+            /** @enum {string} */
+            protocol: "tls" | "http" | "tcp";
+            /** @description As the sandbox named it. */
+            host?: string;
+            /** @description That the sandbox dialled. */
+            address: string;
+            port: number;
+            /** @enum {string} */
+            verdict: "allowed" | "denied";
+            reason: string;
+            /** @description Whether its requests were rewritten. */
+            transformed: boolean;
+            /** Format: int64 */
+            sentBytes: number;
+            /** Format: int64 */
+            receivedBytes: number;
+            /**
+             * Format: int64
+             * @description Absent while it is open.
+             */
+            durationMs?: number;
+        };
+        SandboxIam: {
+            tokens?: {
+                [key: string]: components["schemas"]["SandboxIamToken"];
+            };
+        };
+        SandboxIamToken: {
+            audience: string;
+            tokenType: string;
+        };
         SandboxNetworkRule: {
             transform?: {
                 headers?: components["schemas"]["StringMap"];
@@ -918,7 +1020,7 @@ export interface components {
             metadata?: components["schemas"]["StringMap"];
             envVars?: components["schemas"]["StringMap"];
             mcp?: Record<string, never> | null;
-            iam?: Record<string, never>;
+            iam?: components["schemas"]["SandboxIam"];
             volumeMounts?: components["schemas"]["SandboxVolumeMount"][];
         };
         NewSandbox: components["schemas"]["NewSandboxV2"] & {
@@ -1552,6 +1654,7 @@ export interface components {
         templateFilter: string;
         nextToken: string;
         limit: number;
+        egressLimit: number;
         sandboxIDFilter: string;
         nameFilter: string;
         logsOffset: number;
@@ -1613,6 +1716,48 @@ export interface operations {
                     "text/plain": string;
                 };
             };
+        };
+    };
+    getIdentityKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A JSON Web Key Set. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JsonWebKeySet"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getIdentityProvider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The parts of OpenID Connect discovery that verifiers of tokens read. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityProvider"];
+                };
+            };
+            default: components["responses"]["Error"];
         };
     };
     listRunningSandboxes: {
@@ -1941,6 +2086,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listSandboxEgress: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["egressLimit"];
+            };
+            header?: never;
+            path: {
+                /** @description The id, optionally with `-<clientID>` behind it. */
+                sandboxID: components["parameters"]["sandboxID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first; kept on the node while the sandbox runs there. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SandboxEgress"];
+                };
             };
             default: components["responses"]["Error"];
         };
@@ -3011,23 +3182,26 @@ export interface operations {
     };
     listSecrets: {
         parameters: {
-            query?: never;
+            query?: {
+                limit?: components["parameters"]["limit"];
+                nextToken?: components["parameters"]["nextToken"];
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description They are, without their values. */
+            /** @description One page of them, newest first, without their values. */
             200: {
                 headers: {
+                    "X-Next-Token": components["headers"]["NextToken"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Secret"][];
                 };
             };
-            501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
     };
@@ -3053,7 +3227,6 @@ export interface operations {
                     "application/json": components["schemas"]["Secret"];
                 };
             };
-            501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
     };
@@ -3077,7 +3250,6 @@ export interface operations {
                     "application/json": components["schemas"]["Secret"];
                 };
             };
-            501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
     };
@@ -3105,7 +3277,6 @@ export interface operations {
                     "application/json": components["schemas"]["Secret"];
                 };
             };
-            501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
     };
@@ -3127,7 +3298,6 @@ export interface operations {
                 };
                 content?: never;
             };
-            501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
     };

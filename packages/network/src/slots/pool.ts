@@ -1,5 +1,5 @@
 /** Who has which slot: a stock of fresh ones, refilled in the background, and the leases. */
-import type { EgressPolicy } from "@sandlot/domain";
+import type { AddressPolicy } from "@sandlot/domain";
 import { type Clock, KeyedLock } from "@sandlot/lifetime";
 import type { Logger } from "@sandlot/telemetry";
 import { GUEST, type NetworkPlan, planSlot } from "../address/plan";
@@ -72,7 +72,7 @@ export class Pool {
     return this.#hand(index, "unknown");
   }
 
-  async applyEgress(slot: Slot, policy: EgressPolicy): Promise<void> {
+  async applyEgress(slot: Slot, policy: AddressPolicy): Promise<void> {
     const { additions, replacement } = planEgress(policy, this.#of.plan.resolverAddress);
     await this.#locks.run(`${slot.index}`, async () => {
       const lease = this.#leaseOf(slot);

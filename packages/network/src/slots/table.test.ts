@@ -1,9 +1,9 @@
 import { describe, expect, it } from "bun:test";
-import { type EgressPolicy, OPEN_EGRESS } from "@sandlot/domain";
+import { type AddressPolicy, OPEN_EGRESS } from "@sandlot/domain";
 import * as table from "./table";
 
 const RESOLVER = "10.12.255.254";
-const planEgress = (policy: EgressPolicy): table.PlannedEgress => table.planEgress(policy, RESOLVER);
+const planEgress = (policy: AddressPolicy): table.PlannedEgress => table.planEgress(policy, RESOLVER);
 
 describe("planEgress", () => {
   it("answers names while anything is reachable and never otherwise", () => {

@@ -3,7 +3,7 @@
  * node resolver → by policy; established → accept; predefined → user's sets; always denied and foreign DNS → reject;
  * user allow → accept; user deny → reject; else accept.
  */
-import type { EgressPolicy } from "@sandlot/domain";
+import type { AddressPolicy } from "@sandlot/domain";
 import { ALWAYS_DENIED } from "../address/denied";
 import { GUEST, type NetworkPlan, RESOLVER_PORT, type SlotPlan, UPLINK } from "../address/plan";
 import { formatRange, mergeRanges, parseCidr, type Range, subtractRanges } from "../address/ranges";
@@ -117,7 +117,7 @@ export type PlannedEgress = {
  * Names are answered only while some address is reachable: with everything denied, DNS would be the one way out.
  * @throws Fault `network_bad_cidr`
  */
-export function planEgress(policy: EgressPolicy, resolverAddress: string): PlannedEgress {
+export function planEgress(policy: AddressPolicy, resolverAddress: string): PlannedEgress {
   const allowed = readCidrs(policy.allowedCidrs);
   const denied = readCidrs(policy.deniedCidrs);
   const everything = [parseCidr("0.0.0.0/0")];

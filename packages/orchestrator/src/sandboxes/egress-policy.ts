@@ -5,7 +5,7 @@ import {
   type SandboxNetworkEgressConfig,
   SandboxNetworkEgressConfigSchema,
 } from "@sandlot/contracts/orchestrator";
-import type { EgressPolicy } from "@sandlot/domain";
+import { type EgressPolicy, needsProxy } from "@sandlot/domain";
 import { nodeFaults } from "../faults";
 
 const EVERYTHING = "0.0.0.0/0";
@@ -16,15 +16,8 @@ const EVERYTHING = "0.0.0.0/0";
  */
 export function withExplicitEgress(config: SandboxConfig): SandboxConfig {
   if (config.allowInternetAccess !== false) return config;
-  const egress = config.network?.egress;
-  return withEgress(
-    config,
-    create(SandboxNetworkEgressConfigSchema, {
-      allowedCidrs: egress?.allowedCidrs ?? [],
-      allowedDomains: egress?.allowedDomains ?? [],
-      deniedCidrs: [EVERYTHING],
-    }),
-  );
+  const egress = config.network?.egress ?? create(SandboxNetworkEgressConfigSchema);
+  return withEgress(config, { ...egress, deniedCidrs: [EVERYTHING] });
 }
 
 export function withEgress(config: SandboxConfig, egress: SandboxNetworkEgressConfig): SandboxConfig {
@@ -35,14 +28,31 @@ export function withEgress(config: SandboxConfig, egress: SandboxNetworkEgressCo
   };
 }
 
-/** @throws Fault `node_domains_unsupported` rather than leaving a rule out in silence */
+/** @throws Fault `node_request_invalid` when the proxy's address is none, `node_domains_unsupported` rather than leaving a rule out in silence */
 export function egressPolicyOf(config: SandboxConfig): EgressPolicy {
   const egress = config.network?.egress;
-  if (egress !== undefined && egress.allowedDomains.length > 0)
-    throw nodeFaults.domains_unsupported({ field: "allowed_domains" });
-  return { allowedCidrs: egress?.allowedCidrs ?? [], deniedCidrs: egress?.deniedCidrs ?? [] };
+  const policy = {
+    allowedCidrs: egress?.allowedCidrs ?? [],
+    deniedCidrs: egress?.deniedCidrs ?? [],
+    allowedDomains: egress?.allowedDomains ?? [],
+    rules: Object.entries(egress?.rules ?? {}).map(([domain, { rules }]) => ({
+      domain,
+      headers: { ...rules[0]?.transform?.headers },
+    })),
+    proxy: egress === undefined ? undefined : proxyOf(egress),
+  };
+  if (needsProxy(policy)) throw nodeFaults.domains_unsupported({ field: "allowed_domains" });
+  return policy;
+}
+
+function proxyOf(egress: SandboxNetworkEgressConfig): EgressPolicy["proxy"] {
+  const { egressProxyAddress: address, egressProxyUsername: username, egressProxyPassword: sealedPassword } = egress;
+  if (address === undefined || address === "") return undefined;
+  const match = /^([^:@/\s]{1,253}):(\d{1,5})$/.exec(address);
+  if (match === null) throw nodeFaults.request_invalid({ problem: "egress_proxy_address must be host:port" });
+  return { host: match[1] ?? "", port: Number(match[2]), username, sealedPassword };
 }
 
 export function isOpen(policy: EgressPolicy): boolean {
-  return policy.allowedCidrs.length === 0 && policy.deniedCidrs.length === 0;
+  return policy.allowedCidrs.length === 0 && policy.deniedCidrs.length === 0 && !needsProxy(policy);
 }

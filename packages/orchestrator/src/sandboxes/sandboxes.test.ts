@@ -159,13 +159,13 @@ describe(Sandboxes, () => {
     await using node = await fakeNode();
     await node.make("i1", { allowInternetAccess: false });
     const slot = node.sandboxes.find("i1")?.guest.slot.index ?? -1;
-    expect(node.slots.egress.get(slot)).toEqual({ allowedCidrs: [], deniedCidrs: ["0.0.0.0/0"] });
+    expect(node.slots.egress.get(slot)).toMatchObject({ allowedCidrs: [], deniedCidrs: ["0.0.0.0/0"] });
     const egress = create(SandboxNetworkEgressConfigSchema, { deniedCidrs: ["8.8.8.8/32"] });
     await node.sandboxes.update("i1", { endsAtMs: 77, egress });
-    expect(node.slots.egress.get(slot)).toEqual({ allowedCidrs: [], deniedCidrs: ["8.8.8.8/32"] });
+    expect(node.slots.egress.get(slot)).toMatchObject({ allowedCidrs: [], deniedCidrs: ["8.8.8.8/32"] });
     await node.restart();
     expect(node.sandboxes.find("i1")?.record).toMatchObject({ endsAtMs: 77 });
-    expect(node.slots.egress.get(slot)).toEqual({ allowedCidrs: [], deniedCidrs: ["8.8.8.8/32"] });
+    expect(node.slots.egress.get(slot)).toMatchObject({ allowedCidrs: [], deniedCidrs: ["8.8.8.8/32"] });
     const domains = create(SandboxNetworkEgressConfigSchema, { allowedDomains: ["example.com"] });
     const thrown = await node.sandboxes.update("i1", { endsAtMs: undefined, egress: domains }).catch((t) => t);
     expect(isFault(thrown, "node_domains_unsupported")).toBe(true);

@@ -10,6 +10,8 @@ function specsAt(host: string) {
       accessToken: "a",
       adminToken: "a",
       tokenSeed: "s",
+      secretsKey: "k",
+      nodeToken: "n",
       postgresPassword: "p",
       redisPassword: "r",
     },

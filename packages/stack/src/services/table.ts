@@ -107,6 +107,8 @@ function apiSpec(of: ServiceInputs): ServiceSpec {
       REDIS_URL: redisUrl(of),
       SANDBOX_ACCESS_TOKEN_HASH_SEED: secrets.tokenSeed,
       ADMIN_TOKEN: secrets.adminToken,
+      SECRETS_KEY: secrets.secretsKey,
+      NODE_TOKEN: secrets.nodeToken,
       DOMAIN_NAME: settings.domain,
       LOCAL_ORCHESTRATOR_ADDRESS: `127.0.0.1:${nodeGrpc}`,
     },

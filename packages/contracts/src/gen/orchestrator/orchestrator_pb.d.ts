@@ -126,6 +126,11 @@ export declare type SandboxConfig = Message<"orchestrator.SandboxConfig"> & {
    * @generated from field: optional bool auto_pause_filesystem_only = 25;
    */
   autoPauseFilesystemOnly?: boolean | undefined;
+
+  /**
+   * @generated from field: orchestrator.SandboxIamConfig iam = 27;
+   */
+  iam?: SandboxIamConfig | undefined;
 };
 
 /**
@@ -170,9 +175,37 @@ export declare type SandboxNetworkEgressConfig = Message<"orchestrator.SandboxNe
   deniedCidrs: string[];
 
   /**
+   * `example.com`, `*.example.com` (not the apex) or `*`; they win over every CIDR.
+   *
    * @generated from field: repeated string allowed_domains = 3;
    */
   allowedDomains: string[];
+
+  /**
+   * By domain: what is done to HTTP requests towards it. Being named here allows nothing.
+   *
+   * @generated from field: map<string, orchestrator.SandboxNetworkDomainRules> rules = 4;
+   */
+  rules: { [key: string]: SandboxNetworkDomainRules };
+
+  /**
+   * SOCKS5, host:port; all of the sandbox's TCP leaves through it.
+   *
+   * @generated from field: optional string egress_proxy_address = 5;
+   */
+  egressProxyAddress?: string | undefined;
+
+  /**
+   * @generated from field: optional string egress_proxy_username = 6;
+   */
+  egressProxyUsername?: string | undefined;
+
+  /**
+   * Sealed by the control plane, which opens it again when the node asks (egress.ValueService).
+   *
+   * @generated from field: optional string egress_proxy_password = 7;
+   */
+  egressProxyPassword?: string | undefined;
 };
 
 /**
@@ -180,6 +213,93 @@ export declare type SandboxNetworkEgressConfig = Message<"orchestrator.SandboxNe
  * Use `create(SandboxNetworkEgressConfigSchema)` to create a new message.
  */
 export declare const SandboxNetworkEgressConfigSchema: GenMessage<SandboxNetworkEgressConfig>;
+
+/**
+ * @generated from message orchestrator.SandboxNetworkDomainRules
+ */
+export declare type SandboxNetworkDomainRules = Message<"orchestrator.SandboxNetworkDomainRules"> & {
+  /**
+   * @generated from field: repeated orchestrator.SandboxNetworkRule rules = 1;
+   */
+  rules: SandboxNetworkRule[];
+};
+
+/**
+ * Describes the message orchestrator.SandboxNetworkDomainRules.
+ * Use `create(SandboxNetworkDomainRulesSchema)` to create a new message.
+ */
+export declare const SandboxNetworkDomainRulesSchema: GenMessage<SandboxNetworkDomainRules>;
+
+/**
+ * @generated from message orchestrator.SandboxNetworkRule
+ */
+export declare type SandboxNetworkRule = Message<"orchestrator.SandboxNetworkRule"> & {
+  /**
+   * @generated from field: orchestrator.SandboxNetworkTransform transform = 1;
+   */
+  transform?: SandboxNetworkTransform | undefined;
+};
+
+/**
+ * Describes the message orchestrator.SandboxNetworkRule.
+ * Use `create(SandboxNetworkRuleSchema)` to create a new message.
+ */
+export declare const SandboxNetworkRuleSchema: GenMessage<SandboxNetworkRule>;
+
+/**
+ * @generated from message orchestrator.SandboxNetworkTransform
+ */
+export declare type SandboxNetworkTransform = Message<"orchestrator.SandboxNetworkTransform"> & {
+  /**
+   * Placeholders in values stay as they are until a request leaves.
+   *
+   * @generated from field: map<string, string> headers = 1;
+   */
+  headers: { [key: string]: string };
+};
+
+/**
+ * Describes the message orchestrator.SandboxNetworkTransform.
+ * Use `create(SandboxNetworkTransformSchema)` to create a new message.
+ */
+export declare const SandboxNetworkTransformSchema: GenMessage<SandboxNetworkTransform>;
+
+/**
+ * @generated from message orchestrator.SandboxIamConfig
+ */
+export declare type SandboxIamConfig = Message<"orchestrator.SandboxIamConfig"> & {
+  /**
+   * @generated from field: map<string, orchestrator.SandboxIamToken> tokens = 1;
+   */
+  tokens: { [key: string]: SandboxIamToken };
+};
+
+/**
+ * Describes the message orchestrator.SandboxIamConfig.
+ * Use `create(SandboxIamConfigSchema)` to create a new message.
+ */
+export declare const SandboxIamConfigSchema: GenMessage<SandboxIamConfig>;
+
+/**
+ * @generated from message orchestrator.SandboxIamToken
+ */
+export declare type SandboxIamToken = Message<"orchestrator.SandboxIamToken"> & {
+  /**
+   * @generated from field: string audience = 1;
+   */
+  audience: string;
+
+  /**
+   * @generated from field: string token_type = 2;
+   */
+  tokenType: string;
+};
+
+/**
+ * Describes the message orchestrator.SandboxIamToken.
+ * Use `create(SandboxIamTokenSchema)` to create a new message.
+ */
+export declare const SandboxIamTokenSchema: GenMessage<SandboxIamToken>;
 
 /**
  * @generated from message orchestrator.SandboxNetworkIngressConfig
@@ -665,6 +785,130 @@ export declare type SandboxObserveResponse = Message<"orchestrator.SandboxObserv
 export declare const SandboxObserveResponseSchema: GenMessage<SandboxObserveResponse>;
 
 /**
+ * @generated from message orchestrator.SandboxListEgressRequest
+ */
+export declare type SandboxListEgressRequest = Message<"orchestrator.SandboxListEgressRequest"> & {
+  /**
+   * @generated from field: string sandbox_id = 1;
+   */
+  sandboxId: string;
+
+  /**
+   * 0: all that is kept.
+   *
+   * @generated from field: uint32 limit = 2;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message orchestrator.SandboxListEgressRequest.
+ * Use `create(SandboxListEgressRequestSchema)` to create a new message.
+ */
+export declare const SandboxListEgressRequestSchema: GenMessage<SandboxListEgressRequest>;
+
+/**
+ * @generated from message orchestrator.SandboxEgressFlow
+ */
+export declare type SandboxEgressFlow = Message<"orchestrator.SandboxEgressFlow"> & {
+  /**
+   * @generated from field: google.protobuf.Timestamp at = 1;
+   */
+  at?: Timestamp | undefined;
+
+  /**
+   * tls, http or tcp
+   *
+   * @generated from field: string protocol = 2;
+   */
+  protocol: string;
+
+  /**
+   * As the sandbox named it; empty when it named none.
+   *
+   * @generated from field: string host = 3;
+   */
+  host: string;
+
+  /**
+   * @generated from field: string address = 4;
+   */
+  address: string;
+
+  /**
+   * @generated from field: uint32 port = 5;
+   */
+  port: number;
+
+  /**
+   * allowed or denied
+   *
+   * @generated from field: string verdict = 6;
+   */
+  verdict: string;
+
+  /**
+   * What decided or went wrong: allowed_domain, allowed_cidr, denied_cidr, default, internal_answer, ...
+   *
+   * @generated from field: string reason = 7;
+   */
+  reason: string;
+
+  /**
+   * Whether its requests are read and rewritten.
+   *
+   * @generated from field: bool transformed = 8;
+   */
+  transformed: boolean;
+
+  /**
+   * @generated from field: int64 sent_bytes = 9;
+   */
+  sentBytes: bigint;
+
+  /**
+   * @generated from field: int64 received_bytes = 10;
+   */
+  receivedBytes: bigint;
+
+  /**
+   * Absent while it is open.
+   *
+   * @generated from field: optional int64 duration_ms = 11;
+   */
+  durationMs?: bigint | undefined;
+};
+
+/**
+ * Describes the message orchestrator.SandboxEgressFlow.
+ * Use `create(SandboxEgressFlowSchema)` to create a new message.
+ */
+export declare const SandboxEgressFlowSchema: GenMessage<SandboxEgressFlow>;
+
+/**
+ * @generated from message orchestrator.SandboxListEgressResponse
+ */
+export declare type SandboxListEgressResponse = Message<"orchestrator.SandboxListEgressResponse"> & {
+  /**
+   * Whether its TCP passes through the egress proxy now; without, only what was kept from before is listed.
+   *
+   * @generated from field: bool is_proxied = 1;
+   */
+  isProxied: boolean;
+
+  /**
+   * @generated from field: repeated orchestrator.SandboxEgressFlow flows = 2;
+   */
+  flows: SandboxEgressFlow[];
+};
+
+/**
+ * Describes the message orchestrator.SandboxListEgressResponse.
+ * Use `create(SandboxListEgressResponseSchema)` to create a new message.
+ */
+export declare const SandboxListEgressResponseSchema: GenMessage<SandboxListEgressResponse>;
+
+/**
  * @generated from service orchestrator.SandboxService
  */
 export declare const SandboxService: GenService<{
@@ -738,6 +982,16 @@ export declare const SandboxService: GenService<{
     methodKind: "unary";
     input: typeof DeleteBuildsRequestSchema;
     output: typeof EmptySchema;
+  },
+  /**
+   * The newest connections that the egress proxy judged for a sandbox, newest first. NotFound: not on this node.
+   *
+   * @generated from rpc orchestrator.SandboxService.ListEgress
+   */
+  listEgress: {
+    methodKind: "unary";
+    input: typeof SandboxListEgressRequestSchema;
+    output: typeof SandboxListEgressResponseSchema;
   },
   /**
    * What was measured in sandboxes and what their daemons logged since the answer before. Asking changes nothing, so

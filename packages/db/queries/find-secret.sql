@@ -1,0 +1,3 @@
+/* @name findSecret */
+SELECT id, name, current_version AS "currentVersion", metadata, created_at AS "createdAt", updated_at AS "updatedAt"
+FROM secrets WHERE team_id = :teamId! AND (id = :idOrName! OR name = lower(:idOrName!));
