@@ -1,1 +1,7 @@
+export { Builds, type BuildView } from "./builds/builds";
+export { openLayerIndex } from "./cache/layer-index";
+export { builderFaults } from "./faults";
 export type { BuildMachine, BuildMachines, StartBuildMachine } from "./machines";
+export type { BuildParts } from "./phases/build-parts";
+export type { Recipe, RecipeBase, RecipeStep, RecipeVersion } from "./recipe";
+export { templateRoutes } from "./routes/template-service";

@@ -37,6 +37,9 @@ export type BuildMachine = AsyncDisposable & {
 };
 
 export type BuildMachines = {
+  /** False: `seal` with memory would be refused; `memoryProblem` says why. Asked anew for every build. */
+  readonly savesMemory: boolean;
+  readonly memoryProblem: string | undefined;
   /** Waits its turn among the node's cold starts. @throws whatever a start throws; nothing of it stays */
   start(of: StartBuildMachine, signal: AbortSignal): Promise<BuildMachine>;
 };

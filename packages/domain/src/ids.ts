@@ -25,6 +25,11 @@ export function newSandboxId(random: RandomBytes): string {
   return `i${randomName(random)}`;
 }
 
+/** The machine a build works in. */
+export function newBuildSandboxId(random: RandomBytes): string {
+  return `b${randomName(random)}`;
+}
+
 export function newTemplateId(random: RandomBytes): string {
   return randomName(random);
 }

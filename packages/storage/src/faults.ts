@@ -8,5 +8,6 @@ export const storageFaults = defineFaults("storage", {
     say: (f: { key: string; reason: string }) => `'${f.key}' in the store is damaged: ${f.reason}`,
   },
   bad_key: { kind: "invalid", say: (f: { key: string }) => `'${f.key}' is no name for an object` },
+  bad_context: { kind: "invalid", say: (f: { why: string }) => `the uploaded files are refused: ${f.why}` },
   unreachable: { kind: "unavailable", say: (f: { reason: string }) => `the object store does not answer: ${f.reason}` },
 });

@@ -1,0 +1,53 @@
+/** Which sealed build holds the result of a step: one small object per key and team in the build cache. */
+import { isFault } from "@sandlot/faults";
+import type { ObjectStore } from "@sandlot/storage";
+import type { StepContext } from "../recipe";
+
+export type CachedLayer = {
+  /** A committed build; its disk is the step's result. Several keys may name one: not every step changes the disk. */
+  readonly buildId: string;
+  readonly context: StepContext;
+};
+
+export type LayerIndex = {
+  find(of: { scope: string; key: string }, signal: AbortSignal): Promise<CachedLayer | undefined>;
+  put(of: { scope: string; key: string; layer: CachedLayer }, signal: AbortSignal): Promise<void>;
+};
+
+export function openLayerIndex(store: ObjectStore): LayerIndex {
+  return {
+    async find({ scope, key }, signal) {
+      try {
+        return parse(Buffer.from(await store.getBytes(indexKey(scope, key), signal)).toString("utf8"));
+      } catch (thrown) {
+        if (isFault(thrown, "storage_missing")) return undefined;
+        throw thrown;
+      }
+    },
+    async put({ scope, key, layer }, signal) {
+      await store.putBytes({ key: indexKey(scope, key), bytes: Buffer.from(JSON.stringify(layer)) }, signal);
+    },
+  };
+}
+
+/** Where the files of a COPY step lie: per team, so that no team's upload is ever taken for another's. */
+export function filesKey(scope: string, hash: string): string {
+  return `${scope}/files/${hash}.tar`;
+}
+
+function indexKey(scope: string, key: string): string {
+  return `${scope}/index/${key}`;
+}
+
+/** An entry that cannot be understood is as good as none: the step is done again. */
+function parse(text: string): CachedLayer | undefined {
+  try {
+    const { buildId, context } = JSON.parse(text);
+    if (typeof buildId !== "string" || typeof context?.user !== "string") return undefined;
+    if (typeof context.envs !== "object" || context.envs === null) return undefined;
+    const workdir = typeof context.workdir === "string" ? context.workdir : undefined;
+    return { buildId, context: { user: context.user, workdir, envs: context.envs } };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * The one machine a build works in at a time, and the layer its disk is at. All steps of a build share a machine: after each
+ * the machine's own disk is sealed as one layer on what the machine was started from. A machine whose own disk has grown is
+ * left for a fresh one on its newest seal, since each seal writes all of it again.
+ */
+import { randomBytes, randomUUID } from "node:crypto";
+import { newBuildSandboxId } from "@sandlot/domain";
+import type { BuildManifest, LoadedBuild } from "@sandlot/storage";
+import { builderFaults } from "../faults";
+import { limits } from "../limits";
+import type { BuildMachine } from "../machines";
+import type { Recipe, StepContext } from "../recipe";
+import type { BuildParts } from "./build-parts";
+
+/** What a manifest says of a build besides its layers. */
+export type BuildFacts = { readonly context: StepContext; readonly startCmd?: string; readonly readyCmd?: string };
+
+type Held = { readonly machine: BuildMachine; readonly from: LoadedBuild; diskAt: string; isHeavy: boolean };
+
+export class Workbench implements AsyncDisposable {
+  readonly #parts: BuildParts;
+  readonly #recipe: Recipe;
+  readonly #signal: AbortSignal;
+  #held: Held | undefined;
+  /** Commits follow each other; the next step need not wait for the disk. */
+  #commits: Promise<void> = Promise.resolve();
+
+  constructor(parts: BuildParts, of: { recipe: Recipe; signal: AbortSignal }) {
+    this.#parts = parts;
+    this.#recipe = of.recipe;
+    this.#signal = of.signal;
+  }
+
+  /**
+   * Does `work` in a machine whose disk is that of the build; the one at hand if it is, else a fresh one.
+   * @throws Fault `build_machine_ended` when the machine ends meanwhile
+   */
+  async on<T>(buildId: string, work: (machine: BuildMachine, signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { machine } = await this.#at(buildId);
+    const gone = new AbortController();
+    const died = machine.ended.then((end): never => {
+      const fault = builderFaults.machine_ended({ outOfMemory: end.outOfMemory });
+      gone.abort(fault);
+      throw fault;
+    });
+    died.catch(() => undefined);
+    return await Promise.race([work(machine, AbortSignal.any([this.#signal, gone.signal])), died]);
+  }
+
+  /** A fresh machine on that build's disk, whatever is at hand: nothing of the steps' processes is left in it. */
+  async afresh(buildId: string): Promise<void> {
+    await this.#leave();
+    await this.#at(buildId);
+  }
+
+  /** Seals the machine's disk as a build of its own. Committed in the background; `settle` waits for all of them. */
+  async sealLayer(facts: BuildFacts, then?: (buildId: string) => Promise<void>): Promise<string> {
+    const held = this.#mustHold();
+    await using stack = new AsyncDisposableStack();
+    const staged = stack.use(await this.#parts.artifacts.stage());
+    const seal = await held.machine.seal({ directory: staged.directory, memory: false }, this.#sealSignal());
+    const buildId = randomUUID();
+    const manifest = manifestOf({ buildId, held, seal, facts });
+    const kept = stack.move();
+    const before = this.#commits;
+    this.#commits = (async () => {
+      await using _ = kept;
+      await before;
+      await this.#parts.artifacts.commit({ manifest, staged, layer: seal.layer.name });
+      await then?.(buildId);
+    })();
+    this.#commits.catch(() => undefined); // told by settle
+    held.diskAt = buildId;
+    held.isHeavy = seal.layer.sizeBytes > limits.growBytes;
+    return buildId;
+  }
+
+  /** Seals the machine as the build that the recipe is for, with its memory if asked. */
+  async sealResult(facts: BuildFacts, memory: boolean): Promise<BuildManifest> {
+    const held = this.#mustHold();
+    await this.settle();
+    await using staged = await this.#parts.artifacts.stage();
+    const seal = await held.machine.seal({ directory: staged.directory, memory }, this.#sealSignal());
+    const manifest = manifestOf({ buildId: this.#recipe.buildId, held, seal, facts });
+    await this.#parts.artifacts.commit({ manifest, staged, layer: seal.layer.name });
+    return manifest;
+  }
+
+  /** @throws what a commit in the background threw */
+  async settle(): Promise<void> {
+    await this.#commits;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#commits.catch(() => undefined);
+    await this.#leave();
+  }
+
+  #sealSignal(): AbortSignal {
+    return AbortSignal.any([this.#signal, AbortSignal.timeout(limits.sealMs)]);
+  }
+
+  #mustHold(): Held {
+    if (this.#held === undefined) throw new Error("there is no machine to seal");
+    return this.#held;
+  }
+
+  async #at(buildId: string): Promise<Held> {
+    if (this.#held !== undefined && this.#held.diskAt === buildId && !this.#held.isHeavy) return this.#held;
+    await this.#leave();
+    await this.settle();
+    const from = await this.#parts.artifacts.load(buildId, this.#signal);
+    const { templateId, teamId, cpuCount, memoryMiB, diskMiB } = this.#recipe;
+    const machine = await this.#parts.machines.start(
+      {
+        sandboxId: newBuildSandboxId(randomBytes),
+        ...{ templateId, teamId, cpuCount, memoryMiB, diskMiB },
+        fromBuildId: buildId,
+        buildId: this.#recipe.buildId,
+      },
+      this.#signal,
+    );
+    this.#held = { machine, from, diskAt: buildId, isHeavy: false };
+    return this.#held;
+  }
+
+  async #leave(): Promise<void> {
+    const held = this.#held;
+    this.#held = undefined;
+    await held?.machine[Symbol.asyncDispose]();
+  }
+}
+
+function manifestOf(of: {
+  buildId: string;
+  held: Held;
+  seal: Awaited<ReturnType<BuildMachine["seal"]>>;
+  facts: BuildFacts;
+}): BuildManifest {
+  const { seal, held, facts } = of;
+  const { sha256, sizeBytes } = seal.layer;
+  const { user, workdir, envs } = facts.context;
+  return {
+    version: 2,
+    buildId: of.buildId,
+    createdAt: new Date().toISOString(),
+    layers: [{ sha256, sizeBytes }, ...held.from.manifest.layers],
+    ...(seal.memory === undefined ? {} : { memory: { ...seal.memory, guestLayer: held.machine.guestLayer } }),
+    user,
+    workdir: workdir ?? "",
+    envs,
+    ...(facts.startCmd ? { startCmd: facts.startCmd } : {}),
+    ...(facts.readyCmd ? { readyCmd: facts.readyCmd } : {}),
+    envdVersion: held.machine.envdVersion,
+  };
+}

@@ -1,0 +1,87 @@
+/** The builder's gRPC door: TemplateService. */
+import { create } from "@bufbuild/protobuf";
+import { EmptySchema, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import type { ConnectRouter } from "@connectrpc/connect";
+import {
+  InitLayerFileUploadResponseSchema,
+  type TemplateBuildLogEntry,
+  TemplateBuildLogEntrySchema,
+  TemplateBuildMetadataSchema,
+  TemplateBuildReasonSchema,
+  TemplateBuildState,
+  type TemplateBuildStatusResponse,
+  TemplateBuildStatusResponseSchema,
+  TemplateService,
+} from "@sandlot/contracts/template";
+import { Fault } from "@sandlot/faults";
+import { toConnect } from "@sandlot/faults/wire";
+import type { ObjectStore } from "@sandlot/storage";
+import type { Logger } from "@sandlot/telemetry";
+import type { Builds, BuildView } from "../builds/builds";
+import { filesKey } from "../cache/layer-index";
+import { limits } from "../limits";
+import type { LogEntry } from "../logs/build-log";
+import { parseRecipe } from "./parse-recipe";
+
+export type TemplateRouteParts = { readonly builds: Builds; readonly buildCache: ObjectStore; readonly logger: Logger };
+
+export function templateRoutes(parts: TemplateRouteParts): (router: ConnectRouter) => void {
+  const { builds, buildCache, logger } = parts;
+  const guarded =
+    <A, R>(route: (request: A) => Promise<R>) =>
+    async (request: A): Promise<R> => {
+      try {
+        return await route(request);
+      } catch (thrown) {
+        if (!(thrown instanceof Fault)) logger.error("a call failed unexpectedly", { thrown });
+        throw toConnect(thrown);
+      }
+    };
+  return (router) => {
+    router.service(TemplateService, {
+      templateCreate: guarded(async (request) => {
+        builds.create(parseRecipe(request));
+        return create(EmptySchema);
+      }),
+      templateBuildStatus: guarded(async ({ buildId, offset, limit, waitMs }) => {
+        const wanted = { buildId, offset: Math.max(0, offset), limit: Math.min(limit || 100, limits.statusEntries) };
+        return sayView(await builds.read({ ...wanted, waitMs: Math.min(waitMs, limits.statusWaitMs) }));
+      }),
+      templateBuildDelete: guarded(async ({ buildId, why }) => {
+        await builds.cancel({ buildId, why });
+        return create(EmptySchema);
+      }),
+      initLayerFileUpload: guarded(async ({ hash, cacheScope }) => {
+        const found = await buildCache.head(filesKey(cacheScope, hash), AbortSignal.timeout(limits.lookMs));
+        return create(InitLayerFileUploadResponseSchema, { present: found !== undefined, url: "" });
+      }),
+    });
+  };
+}
+
+const STATES = { completed: TemplateBuildState.Completed, failed: TemplateBuildState.Failed } as const;
+
+function sayView({ outcome, entries }: BuildView): TemplateBuildStatusResponse {
+  const answer = create(TemplateBuildStatusResponseSchema, {
+    status: outcome === undefined ? TemplateBuildState.Building : STATES[outcome.kind],
+    logEntries: entries.map(sayEntry),
+  });
+  if (outcome?.kind === "failed") {
+    answer.reason = create(TemplateBuildReasonSchema, { message: outcome.message, step: outcome.step });
+  }
+  if (outcome?.kind === "completed") {
+    const { layers, memory, envdVersion } = outcome.manifest;
+    const sum = (files: readonly { sizeBytes: number }[]) =>
+      BigInt(files.reduce((total, { sizeBytes }) => total + sizeBytes, 0));
+    answer.metadata = create(TemplateBuildMetadataSchema, {
+      rootfsSizeBytes: sum(layers),
+      memoryBytes: sum(memory?.files ?? []),
+      envdVersion,
+    });
+  }
+  return answer;
+}
+
+function sayEntry({ atMs, message, level, step }: LogEntry): TemplateBuildLogEntry {
+  return create(TemplateBuildLogEntrySchema, { timestamp: timestampFromMs(atMs), message, level, step });
+}
