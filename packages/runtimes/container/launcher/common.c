@@ -55,7 +55,7 @@ char *format_path(const char *format, ...) {
 }
 
 char *read_small_file(const char *path) {
-    static char buffer[65536];
+    static char buffer[1 << 20]; /* a configuration of 500 layers and as many images */
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return NULL;
     size_t used = 0;
@@ -124,7 +124,8 @@ static void set_key(struct config *out, const char *key, const char *value) {
         {"host_link", &out->host_link},     {"guest_cidr", &out->guest_cidr},
         {"guest_gateway", &out->guest_gateway}, {"lxcfs", &out->lxcfs},
         {"launcher_cgroup", &out->launcher_cgroup}, {"cgroup2", &out->cgroup2},
-        {"shared_cgroup", &out->shared_cgroup},
+        {"shared_cgroup", &out->shared_cgroup}, {"restore_dir", &out->restore_dir},
+        {"criu", &out->criu},               {"criu_cache", &out->criu_cache},
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (strcmp(key, texts[i].key) == 0) {
@@ -138,6 +139,11 @@ static void set_key(struct config *out, const char *key, const char *value) {
     } else if (strcmp(key, "cgroup") == 0) {
         if (out->cgroup_count == MAX_CGROUPS) fail("config", "more than %d cgroups", MAX_CGROUPS);
         out->cgroups[out->cgroup_count++] = value;
+    } else if (strcmp(key, "restore_file") == 0) {
+        if (out->restore_file_count == MAX_RESTORE_FILES) fail("config", "more than %d images", MAX_RESTORE_FILES);
+        out->restore_files[out->restore_file_count++] = value;
+    } else if (strcmp(key, "new_identity") == 0) {
+        out->new_identity = number(key, value) != 0;
     } else if (strcmp(key, "id_base") == 0) {
         out->id_base = number(key, value);
     } else if (strcmp(key, "mtu") == 0) {

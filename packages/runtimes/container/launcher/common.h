@@ -12,6 +12,7 @@
 
 #define MAX_LOWERS 500 /* the kernel's own limit for overlayfs */
 #define MAX_CGROUPS 16
+#define MAX_RESTORE_FILES 4096
 #define ID_RANGE 65536u
 
 /* What `launch` and `end` are told, one `key=value` per line; see README.md for the keys. */
@@ -27,14 +28,20 @@ struct config {
     const char *launcher_cgroup;
     const char *cgroup2;       /* the machine's directory of the v2 hierarchy: it is born there */
     const char *shared_cgroup; /* of all machines: holds the device rules where there is no v2 */
+    const char *restore_dir;   /* CRIU's images for a machine that goes on from sealed memory; absent for a fresh one */
+    const char *criu;          /* the program, and where what it learns of the kernel is kept between its runs */
+    const char *criu_cache;
     const char *lowers[MAX_LOWERS];
     const char *cgroups[MAX_CGROUPS];
+    const char *restore_files[MAX_RESTORE_FILES]; /* the large images, used where they lie */
+    size_t restore_file_count;
     size_t lower_count;
     size_t cgroup_count;
     unsigned id_base;
     unsigned mtu;
     unsigned memory_mib;
     bool force_overlay_paths;
+    bool new_identity; /* of a restored machine: another one's memory, its own name */
 };
 
 /* Where failures are reported: one line `error<TAB>stage<TAB>text`. */
@@ -46,7 +53,7 @@ void fail_errno(const char *stage, const char *format, ...) __attribute__((noret
 
 void read_config(const char *path, struct config *out);
 char *format_path(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Whole file as a terminated string in a static buffer of 64 KiB, or NULL. */
+/* Whole file as a terminated string in a static buffer of 1 MiB, or NULL. */
 char *read_small_file(const char *path);
 /* 0, or -1 with errno set. Never creates. */
 int write_file(const char *path, const char *text);

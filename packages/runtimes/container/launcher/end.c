@@ -2,6 +2,7 @@
 #include "images.h"
 #include "launch.h"
 #include "net.h"
+#include "processes.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -12,33 +13,29 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A descriptor of the journaled process if it is still that one, else -1. */
-static int journaled_process(const struct config *config, const char *name) {
-    char *path = format_path("%s/%s", config->machine_dir, name);
-    char *text = read_small_file(path);
-    free(path);
-    int pid;
-    unsigned long long started;
-    if (text == NULL || sscanf(text, "%d %llu", &pid, &started) != 2) return -1;
-    int pidfd = sys_pidfd_open(pid);
-    if (pidfd >= 0 && start_time_of(pid) != started) {
-        close(pidfd);
-        return -1;
-    }
-    return pidfd;
-}
-
 static bool gone_within(int pidfd, int ms) {
     struct pollfd watched = {.fd = pidfd, .events = POLLIN};
     return pidfd < 0 || poll(&watched, 1, ms) == 1;
+}
+
+/* What is being sealed is not wanted any more; its half stays with who asked for it. */
+static void end_seal(const struct config *config) {
+    pid_t pid = 0;
+    int seal = journaled_process(config, "seal.pid", &pid);
+    if (seal < 0) return;
+    kill(-pid, SIGKILL); /* with its helpers: a session of its own */
+    sys_pidfd_signal(seal, SIGKILL);
+    if (!gone_within(seal, 3000)) fail("end", "the seal does not die");
+    close(seal);
 }
 
 int end_machine(const char *config_path) {
     struct config config;
     if (lock_path(config_path) < 0) return 0; /* ended before */
     read_config(config_path, &config);
-    int launcher = journaled_process(&config, "launcher.pid");
-    int init = journaled_process(&config, "init.pid");
+    end_seal(&config);
+    int launcher = journaled_process(&config, "launcher.pid", NULL);
+    int init = journaled_process(&config, "init.pid", NULL);
     /* The launcher does it best: it can drop what the disk has not written yet. One that hangs is helped along. */
     if (launcher >= 0) sys_pidfd_signal(launcher, SIGTERM);
     gone_within(launcher, 1000);

@@ -1,4 +1,5 @@
 #include "guest.h"
+#include "identity.h"
 #include "lxcfs.h"
 #include "overlay.h"
 
@@ -13,14 +14,12 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define INIT "/usr/lib/sandlot/init"
-#define STATE "/run/sandlot"
 
 /* The usual container set, and what a machine's own root needs below its user namespace: tracing, mounts, links. */
 static const int kept_capabilities[] = {
@@ -41,14 +40,6 @@ static const char *const masked_dirs[] = {
     "/sys/fs", "/sys/module", "/sys/power", "/sys/hypervisor", "/sys/devices/virtual/powercap", "/sys/devices/virtual/dmi", "/sys/block", "/sys/dev",
 };
 static const char *const read_only_dirs[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys"};
-
-static void need_dir(const char *path, mode_t mode) {
-    if (mkdir(path, mode) == 0) {
-        if (chmod(path, mode) < 0) fail_errno("root", "%s", path);
-    } else if (errno != EEXIST) {
-        fail_errno("root", "%s", path);
-    }
-}
 
 static void need_mount(const char *type, const char *at, unsigned long flags, const char *options) {
     if (mount(type, at, type, flags, options) < 0) fail_errno("mounts", "%s on %s", type, at);
@@ -96,51 +87,6 @@ static void mask(void) {
     if (mount("/proc/sys/net", "/proc/sys/net", NULL, MS_BIND, NULL) == 0) mount(NULL, "/proc/sys/net", NULL, MS_REMOUNT | MS_BIND | flags, NULL);
 }
 
-static void put_file(const char *path, const char *text, mode_t mode) {
-    if (unlink(path) < 0 && errno != ENOENT) fail_errno("identity", "%s", path);
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-    if (fd < 0 || write(fd, text, strlen(text)) < 0 || fchmod(fd, mode) < 0) fail_errno("identity", "%s", path);
-    close(fd);
-}
-
-static void random_hex(char out[33]) {
-    unsigned char bytes[16];
-    if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes) fail_errno("identity", "getrandom");
-    bytes[6] = (unsigned char)((bytes[6] & 0x0f) | 0x40); /* the shape of a version 4 UUID, as systemd and the kernel have it */
-    bytes[8] = (unsigned char)((bytes[8] & 0x3f) | 0x80);
-    for (int i = 0; i < 16; i++) sprintf(out + 2 * i, "%02x", bytes[i]);
-}
-
-static void give_identity(const struct config *config) {
-    char id[33], text[512];
-    const char *name = config->hostname != NULL ? config->hostname : "sandbox";
-    need_dir(STATE, 0755);
-    random_hex(id);
-    snprintf(text, sizeof text, "%.8s-%.4s-%.4s-%.4s-%.12s\n", id, id + 8, id + 12, id + 16, id + 20);
-    put_file(STATE "/boot_id", text, 0444);
-    random_hex(id);
-    snprintf(text, sizeof text, "%s\n", id);
-    put_file("/etc/machine-id", text, 0444);
-    snprintf(text, sizeof text, "%s\n", name);
-    put_file("/etc/hostname", text, 0644);
-    snprintf(text, sizeof text,
-             "127.0.0.1\tlocalhost\n127.0.1.1\t%s\n::1\tlocalhost ip6-localhost ip6-loopback\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n", name);
-    put_file("/etc/hosts", text, 0644);
-    if (config->guest_gateway != NULL) {
-        snprintf(text, sizeof text, "nameserver %s\n", config->guest_gateway);
-        put_file("/etc/resolv.conf", text, 0644);
-    }
-    if (sethostname(name, strlen(name)) < 0) fail_errno("identity", "hostname");
-    if (mount(STATE "/boot_id", "/proc/sys/kernel/random/boot_id", NULL, MS_BIND, NULL) < 0) fail_errno("identity", "boot_id");
-}
-
-static void own_sysctls(void) {
-    /* All belong to the machine's own network namespace; one that a kernel lacks is not missed. */
-    write_file("/proc/sys/net/ipv4/ping_group_range", "0 65535");
-    write_file("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
-    write_file("/proc/sys/net/ipv6/conf/eth0/disable_ipv6", "1");
-}
-
 static void set_limits(void) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
@@ -156,7 +102,7 @@ static void set_limits(void) {
 
 static void own_stdio(void) {
     int in = open("/dev/null", O_RDONLY);
-    int out = open(STATE "/init.log", O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
+    int out = open(MACHINE_STATE "/init.log", O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
     if (in < 0 || out < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0) fail_errno("stdio", "cannot open");
     if (in > 2) close(in);
     if (out > 2) close(out);
@@ -214,7 +160,7 @@ void become_guest(const struct config *config, int from_host) {
     mask();
     give_identity(config);
     await_placed(from_host);
-    own_sysctls();
+    set_own_sysctls();
     set_limits();
     umask(022);
     setsid();

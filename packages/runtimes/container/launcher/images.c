@@ -133,6 +133,20 @@ static bool loop_holds(const char *dir) {
     return holds;
 }
 
+void view_upper(const char *dir, const char *at) {
+    char *text = read_small_file(format_path("%s/loop", dir));
+    int index = text == NULL ? -1 : atoi(text);
+    if (index < 0 || !loop_holds(dir)) fail("upper", "no loop device holds %s/image", dir);
+    char *source = format_path("/dev/loop%d", index);
+    /* The same file system once more, so what is not on its disk yet is seen, too; only this mount is read-only. */
+    static const char *const flags[] = {NULL};
+    int mount = mount_image("ext4", source, flags, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOATIME);
+    if (mount < 0) fail_errno("upper", "cannot look into %s", source);
+    if (mkdir(at, 0700) < 0 && errno != EEXIST) fail_errno("upper", "%s", at);
+    attach_mount(mount, at);
+    free(source);
+}
+
 void release_upper(const char *dir) {
     if (lock_path(dir) < 0) return;
     char *at = format_path("%s/m", dir);

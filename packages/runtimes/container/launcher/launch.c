@@ -3,6 +3,8 @@
 #include "cgroup.h"
 #include "net.h"
 #include "overlay.h"
+#include "processes.h"
+#include "restore.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,40 +24,6 @@
 /* _IOR('X', 125, __u32): drops what is not written yet. An ended machine's disk is thrown away, not flushed. */
 #define EXT4_IOC_SHUTDOWN 0x8004587d
 #define NO_LOG_FLUSH 2u
-
-static void journal_process(const struct config *config, const char *name, pid_t pid) {
-    char text[64];
-    snprintf(text, sizeof text, "%d %llu\n", pid, start_time_of(pid));
-    char *path = format_path("%s/%s", config->machine_dir, name);
-    if (replace_file(path, text) < 0) fail_errno("journal", "%s", path);
-    free(path);
-}
-
-static int open_in_proc(pid_t pid, const char *name, int flags) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
-    int fd = open(path, flags | O_CLOEXEC);
-    if (fd < 0) fail_errno("namespaces", "%s", path);
-    return fd;
-}
-
-static void map_ids(const struct config *config, pid_t pid) {
-    char map[64], path[64];
-    snprintf(map, sizeof map, "0 %u %u\n", config->id_base, ID_RANGE);
-    static const char *const files[] = {"uid_map", "gid_map"};
-    for (int i = 0; i < 2; i++) {
-        snprintf(path, sizeof path, "/proc/%d/%s", pid, files[i]);
-        if (write_file(path, map) < 0) fail_errno("ids", "%s", files[i]);
-    }
-}
-
-static void place(const char *dir, pid_t pid) {
-    char text[16];
-    snprintf(text, sizeof text, "%d", pid);
-    char *path = format_path("%s/cgroup.procs", dir);
-    if (write_file(path, text) < 0) fail_errno("limits", "%s", path);
-    free(path);
-}
 
 /* The first move into a v1 cgroup waits for a kernel grace period (10 to 30 ms); a helper waits meanwhile. */
 static pid_t place_in_background(const struct config *config, pid_t pid) {
@@ -163,12 +131,21 @@ static void attend(const struct config *config, pid_t pid, int disk) {
     replace_file(path, text);
 }
 
-/* Out of the node service's cgroup, so that stopping that service does not take the machines' parents with it. */
-static void leave_service(const struct config *config) {
-    if (config->launcher_cgroup == NULL) return;
-    char *path = format_path("%s/cgroup.procs", config->launcher_cgroup);
-    if (write_file(path, "0") < 0) fail_errno("limits", "%s", path);
-    free(path);
+/* From nothing to an init that runs. */
+static pid_t start_guest(const struct config *config, int lock, int *disk) {
+    int report[2], pair[2], starter = status_fd;
+    if (pipe2(report, O_CLOEXEC) < 0) fail_errno("start", "pipe");
+    status_fd = report[1];
+    pid_t pid = clone_guest(config, pair, lock);
+    status_fd = starter;
+    close(report[1]);
+    journal_process(config, "init.pid", pid);
+    close(lock); /* from here on, ending it finds all there is to end */
+    *disk = furnish(config, pid, pair[0]);
+    await_exec(report[0]);
+    close(report[0]);
+    close(pair[0]);
+    return pid;
 }
 
 int launch(const char *config_path) {
@@ -184,26 +161,12 @@ int launch(const char *config_path) {
     setsid();
     signal(SIGHUP, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
-    sigset_t blocked;
-    sigemptyset(&blocked);
-    sigaddset(&blocked, SIGCHLD);
-    sigaddset(&blocked, SIGTERM);
-    sigprocmask(SIG_BLOCK, &blocked, NULL);
+    await_signals_only();
     leave_service(&config);
     journal_process(&config, "launcher.pid", getpid());
 
-    int report[2], pair[2], starter = status_fd;
-    if (pipe2(report, O_CLOEXEC) < 0) fail_errno("start", "pipe");
-    status_fd = report[1];
-    pid_t pid = clone_guest(&config, pair, lock);
-    status_fd = starter;
-    close(report[1]);
-    journal_process(&config, "init.pid", pid);
-    close(lock); /* from here on, ending it finds all there is to end */
-    int disk = furnish(&config, pid, pair[0]);
-    await_exec(report[0]);
-    close(report[0]);
-    close(pair[0]);
+    int disk;
+    pid_t pid = config.restore_dir == NULL ? start_guest(&config, lock, &disk) : restore_guest(&config, lock, &disk);
 
     /* The guest's overlay holds the disk now: when the last process is gone, so are mount and loop device, whoever died. */
     char *upper = format_path("%s/m", config.upper_dir);

@@ -20,8 +20,7 @@
 int mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data);
 #define PRIVATE_TREE ((1ul << 18) | 16384ul) /* MS_PRIVATE | MS_REC; <sys/mount.h> clashes with <linux/mount.h> */
 
-/* A detached copy of one mount or directory, showing on-disk ids 0… as the machine's own range. */
-static int idmapped_clone(const char *path, int userns) {
+int idmapped_clone(const char *path, int userns) {
     int clone = sys_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     if (clone < 0) fail_errno("layers", "%s", path);
     struct mount_attr attributes = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (unsigned)userns};

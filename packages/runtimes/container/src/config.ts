@@ -16,6 +16,8 @@ export type ContainerRuntimeConfig = {
   readonly warmDiskMiB?: readonly number[];
   /** Where an lxcfs is mounted, so that /proc/meminfo and friends tell of the machine. Absent: they tell of the host. */
   readonly lxcfsDir?: string;
+  /** CRIU from 4.2.1 on; absent, machines cannot be sealed with their memory. */
+  readonly criuPath?: string;
   /** For tests: mount layers through loop devices as kernels before 6.12 need it. */
   readonly forceLoopLayers?: boolean;
   /** For tests: make overlays by paths as kernels before 6.13 need it. */

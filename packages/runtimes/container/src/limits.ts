@@ -10,6 +10,10 @@ export const limits = {
   freezeMs: 5_000,
   /** How long a launcher may take to kill its machine until it is done from outside, in milliseconds. */
   killMs: 1_000,
+  /** How long a whole seal may take in the helper until it is told to stop, in seconds. */
+  sealSeconds: 120,
+  /** Image files whose checksum is remembered as right; each costs some 200 bytes. */
+  checkedFiles: 20_000,
   /** Rest between looks at machines whose end no event tells (no v2 cgroup, launcher killed), in milliseconds. */
   endPollMs: 5_000,
   /** Rest between looks whether lxcfs has become another, in milliseconds. */

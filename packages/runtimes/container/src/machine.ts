@@ -1,14 +1,14 @@
 import { type FSWatcher, watch } from "node:fs";
 import { join } from "node:path";
 import { type Clock, every, sleep } from "@sandlot/lifetime";
-import {
-  type LayerRef,
-  type Machine,
-  type MachineEnd,
-  type MachineOutput,
-  type MachineStats,
-  machineFaults,
-  type Seal,
+import type {
+  LayerRef,
+  Machine,
+  MachineEnd,
+  MachineOutput,
+  MachineStats,
+  Seal,
+  SealRequest,
 } from "@sandlot/runtime-contract";
 import { hadOutOfMemory, readStats, setFrozen } from "./cgroup-state";
 import type { MachineCgroups } from "./cgroups";
@@ -24,6 +24,7 @@ export type MachineParts = {
   readonly init: ProcessRecord;
   readonly cgroups: MachineCgroups;
   readonly clock: Clock;
+  readonly seal: (request: SealRequest, signal: AbortSignal) => Promise<Seal>;
   /** Gives back all the machine had. */
   readonly remove: () => Promise<void>;
 };
@@ -42,6 +43,7 @@ export class ContainerMachine implements Machine {
   #looking: Promise<void> | undefined;
   #settled = false;
   #ending: Promise<void> | undefined;
+  #sealing: Promise<unknown> = Promise.resolve();
 
   constructor(parts: MachineParts) {
     this.#parts = parts;
@@ -63,8 +65,11 @@ export class ContainerMachine implements Machine {
     await setFrozen({ ...this.#parts, machineId: this.machineId, frozen: false });
   }
 
-  async seal(): Promise<Seal> {
-    throw machineFaults.unsealable({ reason: "this runtime saves no machines yet" });
+  /** One at a time: a second seal waits for the first. */
+  seal(request: SealRequest, signal: AbortSignal): Promise<Seal> {
+    const seal = this.#sealing.then(() => this.#parts.seal(request, signal));
+    this.#sealing = seal.catch(() => undefined);
+    return seal;
   }
 
   async stats(): Promise<MachineStats> {

@@ -1,13 +1,16 @@
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Gate } from "@sandlot/lifetime";
-import type {
-  Machine,
-  MachineId,
-  Runtime,
-  RuntimeCapabilities,
-  RuntimeProbe,
-  StartMachine,
+import {
+  type Machine,
+  type MachineId,
+  machineFaults,
+  type Runtime,
+  type RuntimeCapabilities,
+  type RuntimeProbe,
+  type Seal,
+  type SealRequest,
+  type StartMachine,
 } from "@sandlot/runtime-contract";
 import type { Cgroups } from "./cgroups";
 import type { ContainerRuntimeConfig, ContainerRuntimeParts } from "./config";
@@ -29,7 +32,11 @@ import type { LayerMounts } from "./layers";
 import { limits } from "./limits";
 import { ContainerMachine } from "./machine";
 import { probeContainerHost } from "./probe";
+import { CheckedFiles, checkSeal, layOutImages } from "./restore";
+import { type SealTools, sealMachine } from "./seal";
 import type { UpperPool } from "./uppers";
+
+type LaunchPairs = readonly (readonly [string, string | number | undefined])[];
 
 /** A machine without a slot has only its loopback: what `probe` starts. */
 export type StartRequest = Omit<StartMachine, "slot"> & { readonly slot: StartMachine["slot"] | null };
@@ -47,21 +54,32 @@ export type ContainerRuntimeRooms = {
 
 export class ContainerRuntime implements Runtime {
   readonly name = "container";
-  readonly capabilities: RuntimeCapabilities = {
-    memorySnapshots: false,
-    filesystemSnapshots: false,
-    diskLimit: true,
-    nestedContainers: false,
-    hardwareIsolation: false,
-  };
+  readonly #memory: { proven: boolean; problem?: string };
   readonly #rooms: ContainerRuntimeRooms;
   readonly #machines = new Map<MachineId, ContainerMachine>();
   readonly #starting = new Map<MachineId, readonly string[]>();
   readonly #gate = new Gate(limits.startsAtOnce);
+  readonly #checked = new CheckedFiles();
   #hostBootId: string | undefined;
 
   constructor(rooms: ContainerRuntimeRooms) {
     this.#rooms = rooms;
+    this.#memory =
+      rooms.config.criuPath === undefined
+        ? { proven: false, problem: "CRIU 4.2.1 or newer is not installed" }
+        : { proven: true };
+  }
+
+  get capabilities(): RuntimeCapabilities {
+    const { proven, problem } = this.#memory;
+    return {
+      memorySnapshots: proven,
+      ...(problem === undefined ? {} : { memorySnapshotsProblem: problem }),
+      filesystemSnapshots: true,
+      diskLimit: true,
+      nestedContainers: false,
+      hardwareIsolation: false,
+    };
   }
 
   probe(signal: AbortSignal): Promise<RuntimeProbe> {
@@ -162,7 +180,8 @@ export class ContainerRuntime implements Runtime {
       guestLayerDir,
       hostBootId: await this.#bootId(),
     };
-    await writeMachine({ dir, record, launchConfig: this.#launchConfig(dir, record) });
+    const restore = await this.#layOut(of);
+    await writeMachine({ dir, record, launchConfig: this.#launchConfig(dir, record, restore) });
     await Promise.all([
       cgroups.make(machineId, request.limits),
       uppers.take({
@@ -187,7 +206,38 @@ export class ContainerRuntime implements Runtime {
     return machine;
   }
 
-  #launchConfig(dir: string, record: MachineRecord): string {
+  /** What the launcher is told of a restore, nothing for a fresh start.
+   * @throws Fault `machine_seal_unreadable` */
+  async #layOut(of: { request: StartRequest; dir: string; idBase: number }): Promise<LaunchPairs> {
+    const from = of.request.restore;
+    if (from === undefined) return [];
+    const criu = await this.#criu();
+    if (criu === undefined) throw machineFaults.seal_unreadable({ reason: "this host has no CRIU" });
+    await checkSeal(from, this.#checked);
+    const to = join(of.dir, "images");
+    const large = await layOutImages({ from, to, idBase: of.idBase });
+    return [
+      ["restore_dir", to],
+      ["criu", criu.path],
+      ["criu_cache", criu.cachePath],
+      ["new_identity", from.identity === "new" ? 1 : undefined],
+      ...large.map((path) => ["restore_file", path] as const),
+    ];
+  }
+
+  async #criu(): Promise<SealTools["criu"]> {
+    const { criuPath, nodeDir } = this.#rooms.config;
+    if (criuPath === undefined) return undefined;
+    return { path: criuPath, cachePath: join(nodeDir, `criu-cache-${await this.#bootId()}`) };
+  }
+
+  async #seal(dir: string, request: SealRequest, signal: AbortSignal): Promise<Seal> {
+    const criu = await this.#criu();
+    if (request.memory && criu === undefined) throw machineFaults.unsealable({ reason: "this host has no CRIU" });
+    return sealMachine({ tools: { launcherPath: this.#rooms.config.launcherPath, criu }, dir, request, signal });
+  }
+
+  #launchConfig(dir: string, record: MachineRecord, restore: LaunchPairs): string {
     const { cgroups, config } = this.#rooms;
     const groups = cgroups.of(record.machineId);
     return formatLaunchConfig([
@@ -208,6 +258,7 @@ export class ContainerRuntime implements Runtime {
       ["cgroup2", groups.v2],
       ...groups.v1.map((group) => ["cgroup", group] as const),
       ...record.lowers.map((lower) => ["lower", lower] as const),
+      ...restore,
     ]);
   }
 
@@ -223,6 +274,7 @@ export class ContainerRuntime implements Runtime {
       init,
       cgroups: this.#rooms.cgroups.of(machineId),
       clock: this.#rooms.parts.clock,
+      seal: (request, signal) => this.#seal(dir, request, signal),
       remove: () => this.#remove(machineId, record.idBase),
     });
     this.#machines.set(machineId, machine);

@@ -1,0 +1,12 @@
+#ifndef SANDLOT_LAUNCHER_IDENTITY_H
+#define SANDLOT_LAUNCHER_IDENTITY_H
+#include "common.h"
+
+#define MACHINE_STATE "/run/sandlot" /* our own files inside */
+
+void need_dir(const char *path, mode_t mode);
+/* Machine id, boot id, host name and the files that tell of them, for a process that stands inside as its root. */
+void give_identity(const struct config *config);
+/* Settings of the machine's own network namespace, which the caller must be in. */
+void set_own_sysctls(void);
+#endif

@@ -1,0 +1,186 @@
+#include "seal.h"
+#include "images.h"
+#include "lxcfs.h"
+#include "private-mounts.h"
+#include "processes.h"
+#include "restore.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define VIEW "/run/disk" /* the machine's disk, read-only, in our own mounts */
+#define HELPER_PID "/run/helper.pid"
+#define GRACE_SECONDS 20u /* for CRIU to put the processes right again after it was told to stop */
+
+/* Becomes mkfs.erofs over what the machine has written. */
+static void make_layer(const char *directory) {
+    char pid[16];
+    snprintf(pid, sizeof pid, "%d", getpid());
+    replace_file(HELPER_PID, pid);
+    char *to = format_path("%s/disk.erofs", directory);
+    execlp("mkfs.erofs", "mkfs.erofs", "--quiet", "--preserve-mtime", to, VIEW "/u", (char *)NULL);
+    fail_errno("layer", "mkfs.erofs");
+}
+
+/* Unlinked files that are still open have a name only while the dump is going on, so the disk is sealed within it. */
+static int on_dumped(void) {
+    const char *directory = getenv("SANDLOT_SEAL");
+    if (directory != NULL) make_layer(directory);
+    return 1;
+}
+
+size_t add_common_arguments(const char **arguments, size_t count) {
+    static const char *const common[] = {
+        "--tcp-established", "--ext-unix-sk", "--file-locks", "--link-remap", "--ghost-limit", "16G",
+        "--manage-cgroups=ignore", "--empty-ns", "net", "-v1", "--action-script", CRIU_HOOK,
+    };
+    for (size_t i = 0; i < sizeof common / sizeof *common; i++) arguments[count++] = common[i];
+    return count;
+}
+
+static const char *freezer_of(const struct config *config) {
+    if (config->cgroup2 != NULL) return config->cgroup2;
+    for (size_t i = 0; i < config->cgroup_count; i++) {
+        char *state = format_path("%s/freezer.state", config->cgroups[i]);
+        bool found = access(state, F_OK) == 0;
+        free(state);
+        if (found) return config->cgroups[i];
+    }
+    fail("freeze", "the machine has no freezer");
+}
+
+static void freeze_again(const char *freezer) {
+    char *path = format_path("%s/cgroup.freeze", freezer);
+    if (write_file(path, "1") < 0) {
+        free(path);
+        path = format_path("%s/freezer.state", freezer);
+        write_file(path, "FROZEN");
+    }
+    free(path);
+}
+
+static void become_dump(const struct config *config, const struct seal_request *request, const char *freezer, pid_t init) {
+    const char *arguments[96];
+    size_t count = 0;
+    char *images = format_path("%s/memory", request->directory);
+    arguments[count++] = request->criu;
+    arguments[count++] = "dump";
+    arguments[count++] = "-t";
+    arguments[count++] = format_path("%d", init);
+    arguments[count++] = "-D";
+    arguments[count++] = images;
+    arguments[count++] = "-W";
+    arguments[count++] = config->machine_dir;
+    arguments[count++] = "-o";
+    arguments[count++] = "seal.log";
+    arguments[count++] = "--leave-running";
+    arguments[count++] = "--network-lock";
+    arguments[count++] = "skip";
+    arguments[count++] = "--freeze-cgroup";
+    arguments[count++] = freezer;
+    arguments[count++] = "--external";
+    arguments[count++] = "mnt[/]:rootfs";
+    for (size_t i = 0; i < LXCFS_FILES; i++) {
+        arguments[count++] = "--external";
+        arguments[count++] = format_path("mnt[/proc/%s]:lxcfs-%s", lxcfs_files[i], lxcfs_files[i]);
+    }
+    count = add_common_arguments(arguments, count);
+    arguments[count] = NULL;
+    setenv("SANDLOT_SEAL", request->directory, 1);
+    signal(SIGXFSZ, SIG_IGN); /* see stop_gently */
+    execv(request->criu, (char *const *)arguments);
+    fail_errno("criu", "%s", request->criu);
+}
+
+/* Killed in the middle of its work, CRIU would leave its own code in the machine's processes. A write that fails makes it
+ * give up and put everything right again. */
+static void stop_gently(pid_t pid) {
+    struct rlimit none = {0};
+    prlimit(pid, RLIMIT_FSIZE, &none, NULL);
+    char *text = read_small_file(HELPER_PID);
+    int helper = text == NULL ? 0 : atoi(text);
+    if (helper > 1) kill(helper, SIGKILL);
+}
+
+static void stop_hard(const char *freezer, pid_t pid) {
+    if (freezer != NULL) freeze_again(freezer);
+    kill(pid, SIGKILL);
+}
+
+/* Waits for `pid`, bounded. Returns its wait status. */
+static int await_helper(pid_t pid, const char *freezer, unsigned seconds) {
+    sigset_t awaited;
+    sigemptyset(&awaited);
+    sigaddset(&awaited, SIGCHLD);
+    sigaddset(&awaited, SIGTERM);
+    uint64_t until = monotonic_ms() + seconds * 1000ull;
+    bool stopping = false;
+    for (int status;;) {
+        if (waitpid(pid, &status, WNOHANG) == pid) return status;
+        uint64_t now = monotonic_ms();
+        bool late = now >= until;
+        uint64_t left = late ? 0 : until - now;
+        struct timespec rest = {.tv_sec = (time_t)(left / 1000), .tv_nsec = (long)(left % 1000) * 1000000};
+        bool told = sigtimedwait(&awaited, NULL, &rest) == SIGTERM;
+        if (late && stopping) {
+            stop_hard(freezer, pid);
+            until = monotonic_ms() + GRACE_SECONDS * 1000ull;
+        } else if (late || told) {
+            stopping = true;
+            stop_gently(pid);
+            until = monotonic_ms() + GRACE_SECONDS * 1000ull;
+        }
+    }
+}
+
+int seal_machine(const struct seal_request *request) {
+    struct config config;
+    int lock = lock_path(request->config_path);
+    if (lock < 0) fail_errno("config", "%s", request->config_path);
+    read_config(request->config_path, &config);
+    setsid();
+    await_signals_only();
+    leave_service(&config);
+    journal_process(&config, "seal.pid", getpid());
+    close(lock); /* from here on, ending the machine ends this first */
+    setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
+
+    const char *freezer = freezer_of(&config);
+    enter_private_mounts(&config, request->criu_cache);
+    view_upper(config.upper_dir, VIEW);
+    pid_t init = 0;
+    if (request->criu != NULL && journaled_process(&config, "init.pid", &init) < 0) fail("seal", "the machine has ended");
+    pid_t helper = fork();
+    if (helper < 0) fail_errno("seal", "fork");
+    if (helper == 0) {
+        sigset_t none;
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        if (request->criu == NULL) make_layer(request->directory);
+        become_dump(&config, request, freezer, init);
+    }
+    int status = await_helper(helper, request->criu == NULL ? NULL : freezer, request->seconds);
+    if (request->criu != NULL) {
+        freeze_again(freezer);
+        keep_criu_cache(request->criu_cache);
+    }
+    char *journal = format_path("%s/seal.pid", config.machine_dir);
+    unlink(journal);
+    if (WIFSIGNALED(status)) fail(request->criu == NULL ? "layer" : "criu", "killed by signal %d", WTERMSIG(status));
+    if (WEXITSTATUS(status) != 0) fail(request->criu == NULL ? "layer" : "criu", "it ended with %d", WEXITSTATUS(status));
+    return 0;
+}
+
+int run_criu_hook(const char *action) {
+    if (getenv("SANDLOT_SEAL") != NULL) return strcmp(action, "post-dump") == 0 ? on_dumped() : 0;
+    return run_restore_hook(action);
+}
