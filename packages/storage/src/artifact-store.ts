@@ -45,11 +45,17 @@ export type StagedBuild = AsyncDisposable & { readonly directory: string };
 
 export type ArtifactStore = AsyncDisposable & {
   /** Survives a crash as nothing: the next start empties the staging place. */
-  stage(): Promise<StagedBuild>;
+  stage(of?: {
+    /** SHA-256 of layers that the build will name, for which `collect` has regard as long as it is staged. */
+    layers?: readonly string[];
+  }): Promise<StagedBuild>;
   /**
    * Makes a build of what was staged: `layer` (a file name inside) becomes `layers/<sha256>.erofs`, `memory/` of the directory
    * the build's memory. Durable when it resolves: files, directories and manifest are synced, the manifest last. The upload
-   * goes on in the background, across restarts, and nobody waits for it.
+   * goes on in the background, across restarts, and nobody waits for it. `manifest.layers[0]` is the staged layer; all
+   * others must be here.
+   * @throws Fault `storage_exists` for a build that is there, `storage_incomplete` when staged files are not what the
+   *   manifest says, `storage_missing` when a layer is not here, `storage_disk_full`
    */
   commit(of: { manifest: BuildManifest; staged: StagedBuild; layer?: string }): Promise<void>;
   /**

@@ -3,6 +3,8 @@ export type StoredObject = { readonly key: string; readonly sizeBytes: number; r
 
 export type ObjectStore = AsyncDisposable & {
   readonly kind: "local" | "s3";
+  /** Tells this store from others, e.g. `s3://bucket at https://…`; the same after a restart. */
+  readonly name: string;
   /** Whole or not at all, and durable when it resolves. Replaces what was there. @throws Fault `storage_unreachable` */
   putFile(of: { key: string; path: string }, signal: AbortSignal): Promise<void>;
   putBytes(of: { key: string; bytes: Uint8Array }, signal: AbortSignal): Promise<void>;
