@@ -47,6 +47,43 @@ export {
 } from "./seed";
 export { readTeam, readTeamByKeyHash, type Team, touchKey } from "./teams";
 export {
+  addBuildEntries,
+  type BuildLogEntry,
+  type BuildReason,
+  countBuildEntries,
+  failWaitingBuilds,
+  forgetBuildEntries,
+  type ListedBuild,
+  markBuildFailed,
+  markBuildFinished,
+  markBuildStarted,
+  readBuildEntries,
+  readBuildEntriesAt,
+  readBuildsPage,
+  readStartedBuilds,
+  readTemplateBuild,
+  readTemplateFacts,
+  readUnfinishedBuilds,
+  type TemplateBuild,
+  type TemplateBuildState,
+  type TemplateFacts,
+  type UnfinishedBuild,
+} from "./template-builds";
+export {
+  assignTags,
+  isKeptBySnapshots,
+  type NewBuild,
+  publishTemplate,
+  type RegisteredBuild,
+  readTags,
+  readTeamLimits,
+  registerBuild,
+  removeTags,
+  removeTemplate,
+  type TeamLimits,
+  type TemplateTag,
+} from "./template-registry";
+export {
   type FoundTemplate,
   type ListedTemplate,
   noteSpawn,

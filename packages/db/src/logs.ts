@@ -25,7 +25,7 @@ export type OwnedLogEntry = LogEntry & {
 };
 
 /** PostgreSQL's text knows neither NUL nor half a surrogate pair. */
-function storable(text: string): string {
+export function storable(text: string): string {
   return text.toWellFormed().replaceAll("\u0000", "\ufffd");
 }
 

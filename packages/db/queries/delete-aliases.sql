@@ -1,0 +1,2 @@
+/* @name deleteAliases */
+DELETE FROM env_aliases WHERE env_id = :templateId!;

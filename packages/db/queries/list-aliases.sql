@@ -1,0 +1,2 @@
+/* @name listAliases */
+SELECT alias, namespace FROM env_aliases WHERE env_id = :templateId! ORDER BY alias, namespace;

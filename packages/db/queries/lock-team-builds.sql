@@ -1,0 +1,2 @@
+/* @name lockTeamBuilds */
+SELECT id AS "teamId" FROM teams WHERE id = :teamId! FOR UPDATE;
