@@ -28,6 +28,9 @@ export const MAY: Readonly<Record<string, readonly string[]>> = {
   state: [...KIT, "domain"],
   network: [...KIT, "domain"],
   proxy: [...KIT, "domain"],
+  names: [...KIT, "domain"],
+  // It speaks to envd as any client does.
+  ssh: [...KIT, "domain", "contracts"],
   "oci-images": [...KIT, "domain"],
   storage: [...KIT, "domain"],
   builder: [...KIT, "domain", "contracts", "runtime-contract", "storage", "oci-images"],

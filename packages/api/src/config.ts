@@ -23,6 +23,8 @@ export type ApiConfig = {
   readonly identityIssuer: string | undefined;
   /** Where sandboxes' ports are served: `<port>-<id>.<domain>`. */
   readonly domain: string;
+  /** Scheme, domain and port of the edge that visitors reach, such as `https://sandlot.test:3443`; for links. */
+  readonly trafficOrigin: string;
   /** `host:port` of every node's gRPC. */
   readonly nodeAddresses: readonly string[];
   readonly logLevel: "error" | "warn" | "info" | "debug" | "silent";
@@ -45,6 +47,7 @@ export function loadApiConfig(env: Env, seen: ConfigEntry[] = []): ApiConfig {
       nodeToken: read.secret("NODE_TOKEN", ""),
       identityIssuer: read.optionalText("IDENTITY_ISSUER"),
       domain: read.text("DOMAIN_NAME", "sandlot.test"),
+      trafficOrigin: read.text("TRAFFIC_ORIGIN", `https://${read.text("DOMAIN_NAME", "sandlot.test")}`),
       nodeAddresses: read.list("LOCAL_ORCHESTRATOR_ADDRESS", ["127.0.0.1:5008"]),
       logLevel: read.oneOf("LOG_LEVEL", ["error", "warn", "info", "debug", "silent"], "info"),
     }),

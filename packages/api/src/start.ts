@@ -73,7 +73,7 @@ export async function startApi(config: ApiConfig, given: { logger?: Logger } = {
   const teams = startTeamLookup({ db, clock, logger: logger.room("auth") });
   const authenticate = startAuthenticator({ teams, adminToken: config.adminToken });
   let isDraining = false;
-  const handlers = handlersOf({ ...parts, isDraining: () => isDraining });
+  const handlers = handlersOf({ ...parts, isDraining: () => isDraining, trafficOrigin: config.trafficOrigin });
   const app = buildApp({ handlers, authenticate, logger: logger.room("http") });
   const web = held.use(serve({ app, host: config.listenHost, port: config.port }));
   held.defer(() => {

@@ -55,6 +55,9 @@ const someToken = async (): Promise<string> => {
 };
 const someSecret = async (): Promise<string> =>
   String((await at.call("POST", "/secrets", { body: { name: `n-${crypto.randomUUID()}`, value: "v" } })).body.secretID);
+const SSH_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f ada";
+const someSshKey = async (): Promise<string> =>
+  String((await at.call("POST", "/ssh-keys", { body: { publicKey: SSH_KEY } })).body.id);
 const own = () => ({ sandboxID: sandboxId });
 const fresh = async () => ({ sandboxID: await at.create() });
 const team = () => ({ teamID: at.teamId });
@@ -89,6 +92,15 @@ const CASES: Record<string, () => Case | Promise<Case>> = {
   getSandboxLogs: () => ({ path: own(), query: "limit=10&start=0", status: 200, foreign: 404 }),
   getSandboxLogsV2: () => ({ path: own(), query: "level=debug&direction=forward", status: 200, foreign: 404 }),
   getSandboxMetrics: () => ({ path: own(), status: 200, foreign: 404 }),
+  createSandboxLink: async () => ({
+    path: { sandboxID: await at.create({ network: { allowPublicTraffic: false } }) },
+    body: { port: 3000, ttl: 60, path: "/a?b=c" },
+    status: 201,
+    foreign: 404,
+  }),
+  listSshKeys: () => ({ status: 200 }),
+  createSshKey: () => ({ body: { publicKey: SSH_KEY, name: "n", ttl: 60 }, status: 201 }),
+  deleteSshKey: async () => ({ path: { sshKeyID: await someSshKey() }, status: 204, foreign: 404 }),
   listTemplates: () => ({ status: 200 }),
   getTemplateAlias: () => ({ path: { alias: "mine" }, status: 200, foreign: 403 }),
   listTeams: () => ({ status: 200 }),
@@ -114,6 +126,7 @@ const ANY_PATH: Record<string, string> = {
   ...{ sandboxID: "i0", templateID: "t", buildID: "b", hash: "0".repeat(64), alias: "a", nodeID: "n" },
   ...{ volumeID: "v", secretID: "s", teamID: crypto.randomUUID(), apiKeyID: crypto.randomUUID() },
   accessTokenID: crypto.randomUUID(),
+  sshKeyID: crypto.randomUUID(),
 };
 
 const ajv = new Ajv2020({ strict: false, validateSchema: false });

@@ -58,6 +58,7 @@ export async function startInstallation(of: { listenHost?: string; secretsKey?: 
         postgresUrl: new Secret(connectionString),
         redisUrl: new Secret(redis.url),
         tokenSeed: new Secret("seed"),
+        trafficOrigin: "https://sandlot.test:3443",
         adminToken: new Secret(ADMIN),
         secretsKey: new Secret(of.secretsKey ?? "k".repeat(64)),
         nodeToken: new Secret(NODE_TOKEN),

@@ -45,6 +45,7 @@ export {
   SELF_HOSTED_TIER,
   type TemplateBuildSeed,
 } from "./seed";
+export { isSshKeyOf, putSshKey, readSshKeys, removeSshKey, type TeamSshKey } from "./ssh-keys";
 export { readTeam, readTeamByKeyHash, type Team, touchKey } from "./teams";
 export {
   addBuildEntries,

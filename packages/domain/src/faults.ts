@@ -60,3 +60,18 @@ export const requestFaults = defineFaults("request", {
   node_token_wrong: { kind: "unauthenticated", say: () => "only the installation's nodes may ask this" },
   not_supported: { kind: "unsupported", say: (f: { what: string }) => `${f.what} is not supported yet` },
 });
+
+export const sshKeyFaults = defineFaults("ssh_key", {
+  bad: { kind: "invalid", say: (f: { why: string }) => `publicKey: ${f.why}` },
+  too_many: { kind: "limited", say: () => "the team has as many SSH keys as it may" },
+  missing: { kind: "missing", say: (f: { keyId: string }) => `SSH key '${f.keyId}' not found` },
+});
+
+export const linkFaults = defineFaults("link", {
+  needless: {
+    kind: "invalid",
+    say: (f: { url: string }) =>
+      `the sandbox's ports are public: ${f.url} needs no link (create it with network.allowPublicTraffic: false)`,
+  },
+  of_envd: { kind: "invalid", say: () => "a link cannot open the port of the sandbox's own service" },
+});

@@ -1,4 +1,4 @@
-import type { Socket } from "bun";
+import type { ClientSocket } from "./client-socket";
 import { Exchange, type ExchangeClient, type ExchangeParts } from "./exchange";
 import { BodyScanner, FramingError } from "./http/framing";
 import { findRequestEnd, parseRequestHead, type RequestHead } from "./http/head";
@@ -30,7 +30,7 @@ const NO_BYTES = Buffer.alloc(0);
 
 /** A client's connection: one request after the other. */
 export class ClientConnection implements ExchangeClient {
-  readonly #socket: Socket<ClientConnection>;
+  readonly #socket: ClientSocket;
   readonly #parts: ConnectionParts;
   readonly #outlet: Outlet;
   #stage: Stage = "idle";
@@ -41,7 +41,7 @@ export class ClientConnection implements ExchangeClient {
   /** When the connection has had its time in this stage. */
   #deadlineMs: number;
 
-  constructor(socket: Socket<ClientConnection>, parts: ConnectionParts) {
+  constructor(socket: ClientSocket, parts: ConnectionParts) {
     this.#socket = socket;
     this.#parts = parts;
     this.#outlet = new Outlet(socket, () => this.#onRoom());

@@ -1,10 +1,12 @@
 import { every, sleep } from "@sandlot/lifetime";
 import type { Logger } from "@sandlot/telemetry";
-import type { Socket, TCPSocketListener } from "bun";
 import { ClientConnection, type ConnectionParts } from "./client-connection";
+import type { Doorkeeper, Listening } from "./doorkeeper";
 import type { ProxyLimits } from "./limits";
+import { listenPlain } from "./listen-plain";
 import type { Decision, ProxyRequest } from "./proxy-request";
 import type { ProxyConfig, SandboxProxy } from "./start-proxy";
+import { listenTls, type TlsParts } from "./tls/listen-tls";
 import { Tracker } from "./tracker";
 import { UpstreamPool } from "./upstream-pool";
 
@@ -12,10 +14,12 @@ const SWEEP_MS = 1_000;
 
 /** The listening side. */
 export class Front implements SandboxProxy {
-  readonly #listener: TCPSocketListener<ClientConnection>;
+  #listening: Listening | undefined;
   readonly #connections = new Set<ClientConnection>();
   readonly #tracker = new Tracker();
   readonly #pool: UpstreamPool;
+  readonly #shared: ConnectionParts;
+  readonly #config: ProxyConfig;
   readonly #sweeper: AsyncDisposable;
   #isDraining = false;
 
@@ -38,7 +42,8 @@ export class Front implements SandboxProxy {
       onBug: (thrown) => logger.error("a request could not be decided on", { thrown }),
       isDraining: () => this.#isDraining,
     };
-    this.#listener = this.#listen(config, shared);
+    this.#shared = shared;
+    this.#config = config;
     this.#sweeper = every(
       SWEEP_MS,
       async () => this.#sweep(limits),
@@ -46,33 +51,43 @@ export class Front implements SandboxProxy {
     );
   }
 
-  #listen(config: ProxyConfig, shared: ConnectionParts): TCPSocketListener<ClientConnection> {
+  #keeper(): Doorkeeper {
+    const shared = this.#shared;
     const connections = this.#connections;
-    return Bun.listen<ClientConnection>({
-      hostname: config.listenHost,
-      port: config.listenPort,
-      socket: {
-        open(socket: Socket<ClientConnection>) {
-          const connection = new ClientConnection(socket, shared);
-          socket.data = connection;
-          if (connections.size >= shared.limits.connections) return connection.cut();
-          connections.add(connection);
-          socket.setNoDelay(true);
-          socket.setKeepAlive(true, shared.limits.tcpProbeMs);
-        },
-        data: (socket, bytes) => socket.data.onBytes(bytes),
-        drain: (socket) => socket.data?.onDrain(),
-        close(socket, error) {
-          connections.delete(socket.data);
-          socket.data?.onClose(error === undefined || error === null);
-        },
-        error: () => undefined, // `close` follows and tells
+    return {
+      tcpProbeMs: shared.limits.tcpProbeMs,
+      admit(socket) {
+        const connection = new ClientConnection(socket, shared);
+        if (connections.size >= shared.limits.connections) {
+          connection.cut();
+          return undefined;
+        }
+        connections.add(connection);
+        return connection;
       },
-    });
+      onClose(connection, isClean) {
+        if (connection === undefined) return;
+        connections.delete(connection);
+        connection.onClose(isClean);
+      },
+    };
+  }
+
+  /** @throws what the system says when the address is taken */
+  listen(): void {
+    const { listenHost: host, listenPort: port } = this.#config;
+    this.#listening = listenPlain({ host, port, keeper: this.#keeper() });
+  }
+
+  /** @throws what the system says when the address is taken */
+  async listenTls(tls: TlsParts): Promise<void> {
+    const { listenHost: host, listenPort: port } = this.#config;
+    const { limits } = this.#shared;
+    this.#listening = await listenTls({ host, port, keeper: this.#keeper(), limits, tls });
   }
 
   get port(): number {
-    return this.#listener.port;
+    return this.#listening?.port ?? 0;
   }
 
   connectionCount(key: string): number {
@@ -85,7 +100,8 @@ export class Front implements SandboxProxy {
 
   async drain(signal?: AbortSignal): Promise<void> {
     this.#isDraining = true;
-    this.#listener.stop(false);
+    this.#listening?.stop();
+    this.#listening?.leaveKept();
     while (this.#connections.size > 0) {
       for (const connection of this.#connections) if (connection.isIdle) connection.cut();
       if (this.#connections.size > 0) await sleep(50, signal);
@@ -94,7 +110,7 @@ export class Front implements SandboxProxy {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isDraining = true;
-    this.#listener.stop(false);
+    this.#listening?.stop();
     await this.#sweeper[Symbol.asyncDispose]();
     for (const connection of [...this.#connections]) connection.cut();
     this.#pool.sweep(Number.POSITIVE_INFINITY);

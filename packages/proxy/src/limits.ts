@@ -18,7 +18,13 @@ export const limits = {
   readAheadBytes: 256 * 1024,
   /** How long a refused request's unread body is taken in and thrown away, so that the answer is not lost to a reset. */
   lingerMs: 2_000,
-  /** Client connections; more are closed at once. */
+  /** Requests at once on one HTTP/2 connection. */
+  h2Streams: 1_000,
+  /** What a client may send of one request before we have taken any. */
+  h2WindowBytes: 1024 * 1024,
+  /** Requests that one HTTP/2 connection may break off in its life; then it is closed. */
+  h2Resets: 10_000,
+  /** Client connections, HTTP/2 requests counted as such; more are closed at once. */
   connections: 50_000,
 } as const;
 

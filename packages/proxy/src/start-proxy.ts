@@ -2,6 +2,7 @@ import type { Logger } from "@sandlot/telemetry";
 import { Front } from "./front";
 import { limits, type ProxyLimits } from "./limits";
 import type { Decision, ProxyRequest } from "./proxy-request";
+import type { TlsParts } from "./tls/listen-tls";
 
 export type ProxyConfig = {
   readonly listenHost: string;
@@ -29,5 +30,17 @@ export type SandboxProxy = AsyncDisposable & {
 
 /** Starts an HTTP/1.1 reverse proxy on raw sockets: bodies and tunnels stream both ways under back-pressure. */
 export function startProxy(config: ProxyConfig, parts: ProxyParts): SandboxProxy {
-  return new Front(config, { ...parts, limits: { ...limits, ...parts.limits } });
+  const front = new Front(config, { ...parts, limits: { ...limits, ...parts.limits } });
+  front.listen();
+  return front;
+}
+
+/** The same behind TLS, for clients of HTTP/2 and HTTP/1.1. */
+export async function startTlsProxy(
+  config: ProxyConfig,
+  parts: ProxyParts & { readonly tls: TlsParts },
+): Promise<SandboxProxy> {
+  const front = new Front(config, { ...parts, limits: { ...limits, ...parts.limits } });
+  await front.listenTls(parts.tls);
+  return front;
 }

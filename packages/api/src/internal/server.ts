@@ -7,6 +7,8 @@ import { SandboxService } from "@sandlot/contracts/proxy";
 import { toConnect } from "@sandlot/faults/wire";
 import type { SandboxParts } from "../sandboxes/parts";
 import { valueRoutes } from "../secrets/resolve-values";
+import { authorizeSsh } from "./authorize-ssh";
+import { findSigner } from "./find-signer";
 import { resumeSandbox } from "./resume-sandbox";
 
 export type InternalServer = AsyncDisposable & { readonly address: string };
@@ -22,13 +24,10 @@ export async function startInternalServer(of: {
     if (vault !== undefined && identity !== undefined && of.nodeToken !== "")
       valueRoutes({ ...of.parts, vault, identity, nodeToken: of.nodeToken })(router);
     router.service(SandboxService, {
-      async resumeSandbox({ sandboxId }) {
-        try {
-          return { orchestratorIp: await resumeSandbox(of.parts, sandboxId) };
-        } catch (thrown) {
-          throw toConnect(thrown);
-        }
-      },
+      resumeSandbox: ({ sandboxId }) =>
+        answered(async () => ({ orchestratorIp: await resumeSandbox(of.parts, sandboxId) })),
+      findSigner: (file) => answered(async () => ({ sandboxId: await findSigner(of.parts, file) })),
+      authorizeSsh: (asked) => answered(async () => ({ envdAccessToken: await authorizeSsh(of.parts, asked) })),
     });
   };
   const server = createServer(connectNodeAdapter({ routes }));
@@ -46,6 +45,14 @@ export async function startInternalServer(of: {
       await closed;
     },
   };
+}
+
+async function answered<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    throw toConnect(thrown);
+  }
 }
 
 function listen(server: Http2Server, { host, port }: { host: string; port: number }): Promise<AddressInfo> {

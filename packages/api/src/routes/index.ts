@@ -7,6 +7,7 @@ import { createApiKey, deleteApiKeyRoute, listApiKeys, updateApiKey } from "./ap
 import { connectSandbox, connectSandboxV2 } from "./connect-sandbox";
 import { countRunningSandboxes } from "./count-running-sandboxes";
 import { createSandbox, createSandboxV2 } from "./create-sandbox";
+import { createSandboxLink } from "./create-sandbox-link";
 import { getHealth } from "./get-health";
 import { getSandbox } from "./get-sandbox";
 import { getSandboxLogs, getSandboxLogsV2 } from "./get-sandbox-logs";
@@ -26,9 +27,10 @@ import { getNode, listNodes, updateNode } from "./nodes";
 import { refreshSandbox } from "./refresh-sandbox";
 import { addSecretVersion, createSecret, deleteSecret, getSecret, listSecrets } from "./secrets";
 import { setSandboxTimeout } from "./set-sandbox-timeout";
+import { createSshKey, deleteSshKey, listSshKeys } from "./ssh-keys";
 import { updateSandboxNetwork } from "./update-sandbox-network";
 
-export function handlersOf(parts: SandboxParts & { isDraining: () => boolean }): Handlers {
+export function handlersOf(parts: SandboxParts & { isDraining: () => boolean; trafficOrigin: string }): Handlers {
   return {
     getHealth: getHealth(parts),
     getIdentityKeys: getIdentityKeys(parts),
@@ -44,6 +46,10 @@ export function handlersOf(parts: SandboxParts & { isDraining: () => boolean }):
     setSandboxTimeout: setSandboxTimeout(parts),
     refreshSandbox: refreshSandbox(parts),
     updateSandboxNetwork: updateSandboxNetwork(parts),
+    createSandboxLink: createSandboxLink(parts),
+    listSshKeys: listSshKeys(parts),
+    createSshKey: createSshKey(parts),
+    deleteSshKey: deleteSshKey(parts),
     listSandboxEgress: listSandboxEgress(parts),
     listSecrets: listSecrets(parts),
     createSecret: createSecret(parts),

@@ -564,6 +564,58 @@ export const restDocument: unknown = {
         }
       }
     },
+    "/sandboxes/{sandboxID}/links": {
+      "post": {
+        "operationId": "createSandboxLink",
+        "tags": [
+          "sandboxes"
+        ],
+        "summary": "Make a link to one port of a sandbox whose ports are not public (Sandlot's own)",
+        "security": [
+          {
+            "ApiKeyAuth": []
+          },
+          {
+            "AuthProviderBearerAuth": [],
+            "AuthProviderTeamAuth": []
+          },
+          {
+            "AdminApiKeyAuth": [],
+            "AdminTeamAuth": []
+          }
+        ],
+        "parameters": [
+          {
+            "$ref": "#/components/parameters/sandboxID"
+          }
+        ],
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {
+                "$ref": "#/components/schemas/NewSandboxLink"
+              }
+            }
+          }
+        },
+        "responses": {
+          "201": {
+            "description": "Whoever has the link reaches the port until the link or the sandbox ends.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/SandboxLink"
+                }
+              }
+            }
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
+          }
+        }
+      }
+    },
     "/sandboxes/{sandboxID}/timeout": {
       "post": {
         "operationId": "setSandboxTimeout",
@@ -2511,6 +2563,126 @@ export const restDocument: unknown = {
         }
       }
     },
+    "/ssh-keys": {
+      "get": {
+        "operationId": "listSshKeys",
+        "tags": [
+          "teams"
+        ],
+        "summary": "Keys that open the team's sandboxes by SSH (Sandlot's own)",
+        "security": [
+          {
+            "ApiKeyAuth": []
+          },
+          {
+            "AuthProviderBearerAuth": [],
+            "AuthProviderTeamAuth": []
+          },
+          {
+            "AdminApiKeyAuth": [],
+            "AdminTeamAuth": []
+          }
+        ],
+        "responses": {
+          "200": {
+            "description": "Oldest first.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "type": "array",
+                  "items": {
+                    "$ref": "#/components/schemas/SshKey"
+                  }
+                }
+              }
+            }
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
+          }
+        }
+      },
+      "post": {
+        "operationId": "createSshKey",
+        "tags": [
+          "teams"
+        ],
+        "summary": "Let a key open the team's sandboxes by SSH (Sandlot's own)",
+        "security": [
+          {
+            "ApiKeyAuth": []
+          },
+          {
+            "AuthProviderBearerAuth": [],
+            "AuthProviderTeamAuth": []
+          },
+          {
+            "AdminApiKeyAuth": [],
+            "AdminTeamAuth": []
+          }
+        ],
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {
+                "$ref": "#/components/schemas/NewSshKey"
+              }
+            }
+          }
+        },
+        "responses": {
+          "201": {
+            "description": "It does. A key that did before has the new name and end.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/SshKey"
+                }
+              }
+            }
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
+          }
+        }
+      }
+    },
+    "/ssh-keys/{sshKeyID}": {
+      "delete": {
+        "operationId": "deleteSshKey",
+        "tags": [
+          "teams"
+        ],
+        "summary": "Take a key away (Sandlot's own)",
+        "security": [
+          {
+            "ApiKeyAuth": []
+          },
+          {
+            "AuthProviderBearerAuth": [],
+            "AuthProviderTeamAuth": []
+          },
+          {
+            "AdminApiKeyAuth": [],
+            "AdminTeamAuth": []
+          }
+        ],
+        "parameters": [
+          {
+            "$ref": "#/components/parameters/sshKeyID"
+          }
+        ],
+        "responses": {
+          "204": {
+            "description": "It opens nothing any more; connections that it opened stay."
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
+          }
+        }
+      }
+    },
     "/volumes": {
       "get": {
         "operationId": "listVolumes",
@@ -3306,6 +3478,15 @@ export const restDocument: unknown = {
       },
       "teamID": {
         "name": "teamID",
+        "in": "path",
+        "required": true,
+        "schema": {
+          "type": "string",
+          "format": "uuid"
+        }
+      },
+      "sshKeyID": {
+        "name": "sshKeyID",
         "in": "path",
         "required": true,
         "schema": {
@@ -4527,6 +4708,120 @@ export const restDocument: unknown = {
           },
           "createdAt": {
             "type": "string",
+            "format": "date-time"
+          }
+        }
+      },
+      "NewSandboxLink": {
+        "type": "object",
+        "required": [
+          "port"
+        ],
+        "properties": {
+          "port": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 65535
+          },
+          "ttl": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 604800,
+            "default": 3600,
+            "description": "In seconds."
+          },
+          "path": {
+            "type": "string",
+            "maxLength": 2048,
+            "pattern": "^/",
+            "description": "Where the link leads to; the root by default."
+          }
+        }
+      },
+      "SandboxLink": {
+        "type": "object",
+        "required": [
+          "url",
+          "port",
+          "expiresAt"
+        ],
+        "properties": {
+          "url": {
+            "type": "string"
+          },
+          "port": {
+            "type": "integer"
+          },
+          "expiresAt": {
+            "type": "string",
+            "format": "date-time"
+          }
+        }
+      },
+      "NewSshKey": {
+        "type": "object",
+        "required": [
+          "publicKey"
+        ],
+        "properties": {
+          "publicKey": {
+            "type": "string",
+            "maxLength": 8192,
+            "description": "A line as in id_ed25519.pub."
+          },
+          "name": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 256,
+            "description": "The key's comment by default."
+          },
+          "ttl": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 31536000,
+            "description": "In seconds; without one the key has no end."
+          }
+        }
+      },
+      "SshKey": {
+        "type": "object",
+        "required": [
+          "id",
+          "name",
+          "fingerprint",
+          "publicKey",
+          "createdAt"
+        ],
+        "properties": {
+          "id": {
+            "type": "string",
+            "format": "uuid"
+          },
+          "name": {
+            "type": "string"
+          },
+          "fingerprint": {
+            "type": "string"
+          },
+          "publicKey": {
+            "type": "string"
+          },
+          "createdAt": {
+            "type": "string",
+            "format": "date-time"
+          },
+          "expiresAt": {
+            "type": [
+              "string",
+              "null"
+            ],
+            "format": "date-time"
+          },
+          "lastUsed": {
+            "type": [
+              "string",
+              "null"
+            ],
             "format": "date-time"
           }
         }

@@ -161,6 +161,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sandboxes/{sandboxID}/links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a link to one port of a sandbox whose ports are not public (Sandlot's own) */
+        post: operations["createSandboxLink"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sandboxes/{sandboxID}/timeout": {
         parameters: {
             query?: never;
@@ -713,6 +730,41 @@ export interface paths {
         patch: operations["updateApiKey"];
         trace?: never;
     };
+    "/ssh-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Keys that open the team's sandboxes by SSH (Sandlot's own) */
+        get: operations["listSshKeys"];
+        put?: never;
+        /** Let a key open the team's sandboxes by SSH (Sandlot's own) */
+        post: operations["createSshKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ssh-keys/{sshKeyID}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take a key away (Sandlot's own) */
+        delete: operations["deleteSshKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/volumes": {
         parameters: {
             query?: never;
@@ -1228,6 +1280,43 @@ export interface components {
             /** Format: date-time */
             createdAt: string;
         };
+        NewSandboxLink: {
+            port: number;
+            /**
+             * @description In seconds.
+             * @default 3600
+             */
+            ttl: number;
+            /** @description Where the link leads to; the root by default. */
+            path?: string;
+        };
+        SandboxLink: {
+            url: string;
+            port: number;
+            /** Format: date-time */
+            expiresAt: string;
+        };
+        NewSshKey: {
+            /** @description A line as in id_ed25519.pub. */
+            publicKey: string;
+            /** @description The key's comment by default. */
+            name?: string;
+            /** @description In seconds; without one the key has no end. */
+            ttl?: number;
+        };
+        SshKey: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            fingerprint: string;
+            publicKey: string;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            expiresAt?: string | null;
+            /** Format: date-time */
+            lastUsed?: string | null;
+        };
         NewTeamAPIKey: {
             name: string;
         };
@@ -1635,6 +1724,7 @@ export interface components {
         templateID: string;
         buildID: string;
         teamID: string;
+        sshKeyID: string;
         apiKeyID: string;
         accessTokenID: string;
         volumeID: string;
@@ -2007,6 +2097,34 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Sandbox"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    createSandboxLink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id, optionally with `-<clientID>` behind it. */
+                sandboxID: components["parameters"]["sandboxID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSandboxLink"];
+            };
+        };
+        responses: {
+            /** @description Whoever has the link reaches the port until the link or the sandbox ends. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SandboxLink"];
                 };
             };
             default: components["responses"]["Error"];
@@ -3082,6 +3200,73 @@ export interface operations {
                 content: {
                     "text/plain": string;
                 };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listSshKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Oldest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SshKey"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    createSshKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSshKey"];
+            };
+        };
+        responses: {
+            /** @description It does. A key that did before has the new name and end. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SshKey"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteSshKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sshKeyID: components["parameters"]["sshKeyID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It opens nothing any more; connections that it opened stay. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Error"];
         };

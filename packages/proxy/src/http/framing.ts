@@ -44,6 +44,7 @@ export class BodyScanner {
   #digits = 0;
   #lineBytes = 0;
   #trailerBytes = 0;
+  #trailerText = "";
 
   constructor(framing: Framing) {
     this.#kind = framing.kind;
@@ -54,6 +55,14 @@ export class BodyScanner {
   /** The end of the connection is the end of the body. */
   get isOpenEnded(): boolean {
     return this.#kind === "close";
+  }
+
+  /** Header lines after a chunked body. Lines that are none are left out. */
+  get trailers(): (readonly [name: string, value: string])[] {
+    return this.#trailerText.split("\n").flatMap((line) => {
+      const field = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*(.*?)[ \t]*$/.exec(line);
+      return field === null ? [] : [[field[1] as string, field[2] as string] as const];
+    });
   }
 
   /**
@@ -115,13 +124,14 @@ export class BodyScanner {
         return;
       case "trailer":
         if (byte === CR) this.#part = this.#lineBytes === 0 ? "end_lf" : "trailer_lf";
-        else this.#text(byte, TRAILER_BYTES_MAX);
+        else this.#trailerByte(byte);
         return;
       case "trailer_lf":
         this.#expect(byte, LF);
         this.#part = "trailer";
         this.#trailerBytes += this.#lineBytes;
         this.#lineBytes = 0;
+        this.#trailerText += "\n";
         return;
       case "end_lf":
         this.#expect(byte, LF);
@@ -145,6 +155,11 @@ export class BodyScanner {
     if (byte === CR) this.#part = "size_lf";
     else if (byte === 0x3b) this.#part = "extension";
     else throw new FramingError("chunk size is not hex");
+  }
+
+  #trailerByte(byte: number): void {
+    this.#text(byte, TRAILER_BYTES_MAX);
+    this.#trailerText += String.fromCharCode(byte);
   }
 
   #text(byte: number, maxBytes: number): void {

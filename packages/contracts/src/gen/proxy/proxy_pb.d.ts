@@ -13,6 +13,103 @@ import type { Message } from "@bufbuild/protobuf";
 export declare const file_proxy_proxy: GenFile;
 
 /**
+ * @generated from message proxy.FindSignerRequest
+ */
+export declare type FindSignerRequest = Message<"proxy.FindSignerRequest"> & {
+  /**
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * read or write
+   *
+   * @generated from field: string operation = 2;
+   */
+  operation: string;
+
+  /**
+   * @generated from field: string username = 3;
+   */
+  username: string;
+
+  /**
+   * v1_… as in the query.
+   *
+   * @generated from field: string signature = 4;
+   */
+  signature: string;
+
+  /**
+   * As in the query; empty when there is none.
+   *
+   * @generated from field: string expiration = 5;
+   */
+  expiration: string;
+};
+
+/**
+ * Describes the message proxy.FindSignerRequest.
+ * Use `create(FindSignerRequestSchema)` to create a new message.
+ */
+export declare const FindSignerRequestSchema: GenMessage<FindSignerRequest>;
+
+/**
+ * @generated from message proxy.FindSignerResponse
+ */
+export declare type FindSignerResponse = Message<"proxy.FindSignerResponse"> & {
+  /**
+   * @generated from field: string sandbox_id = 1;
+   */
+  sandboxId: string;
+};
+
+/**
+ * Describes the message proxy.FindSignerResponse.
+ * Use `create(FindSignerResponseSchema)` to create a new message.
+ */
+export declare const FindSignerResponseSchema: GenMessage<FindSignerResponse>;
+
+/**
+ * @generated from message proxy.AuthorizeSshRequest
+ */
+export declare type AuthorizeSshRequest = Message<"proxy.AuthorizeSshRequest"> & {
+  /**
+   * @generated from field: string sandbox_id = 1;
+   */
+  sandboxId: string;
+
+  /**
+   * SHA256:…
+   *
+   * @generated from field: string fingerprint = 2;
+   */
+  fingerprint: string;
+};
+
+/**
+ * Describes the message proxy.AuthorizeSshRequest.
+ * Use `create(AuthorizeSshRequestSchema)` to create a new message.
+ */
+export declare const AuthorizeSshRequestSchema: GenMessage<AuthorizeSshRequest>;
+
+/**
+ * @generated from message proxy.AuthorizeSshResponse
+ */
+export declare type AuthorizeSshResponse = Message<"proxy.AuthorizeSshResponse"> & {
+  /**
+   * @generated from field: string envd_access_token = 1;
+   */
+  envdAccessToken: string;
+};
+
+/**
+ * Describes the message proxy.AuthorizeSshResponse.
+ * Use `create(AuthorizeSshResponseSchema)` to create a new message.
+ */
+export declare const AuthorizeSshResponseSchema: GenMessage<AuthorizeSshResponse>;
+
+/**
  * @generated from message proxy.SandboxResumeRequest
  */
 export declare type SandboxResumeRequest = Message<"proxy.SandboxResumeRequest"> & {
@@ -58,6 +155,26 @@ export declare const SandboxService: GenService<{
     methodKind: "unary";
     input: typeof SandboxResumeRequestSchema;
     output: typeof SandboxResumeResponseSchema;
+  },
+  /**
+   * Whose envd token signed a file URL that does not say which sandbox it is for. NotFound: none that runs.
+   *
+   * @generated from rpc proxy.SandboxService.FindSigner
+   */
+  findSigner: {
+    methodKind: "unary";
+    input: typeof FindSignerRequestSchema;
+    output: typeof FindSignerResponseSchema;
+  },
+  /**
+   * Whether a key opens a sandbox by SSH, and with what. NotFound: no such sandbox, or not with this key.
+   *
+   * @generated from rpc proxy.SandboxService.AuthorizeSsh
+   */
+  authorizeSsh: {
+    methodKind: "unary";
+    input: typeof AuthorizeSshRequestSchema;
+    output: typeof AuthorizeSshResponseSchema;
   },
 }>;
 

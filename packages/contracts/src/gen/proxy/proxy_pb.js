@@ -10,21 +10,49 @@ import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2
  * Describes the file proxy/proxy.proto.
  */
 export const file_proxy_proxy = /*@__PURE__*/
-  fileDesc("ChFwcm94eS9wcm94eS5wcm90bxIFcHJveHkiKgoUU2FuZGJveFJlc3VtZVJlcXVlc3QSEgoKc2FuZGJveF9pZBgBIAEoCSIwChVTYW5kYm94UmVzdW1lUmVzcG9uc2USFwoPb3JjaGVzdHJhdG9yX2lwGAEgASgJMlwKDlNhbmRib3hTZXJ2aWNlEkoKDVJlc3VtZVNhbmRib3gSGy5wcm94eS5TYW5kYm94UmVzdW1lUmVxdWVzdBocLnByb3h5LlNhbmRib3hSZXN1bWVSZXNwb25zZWIGcHJvdG8z");
+  fileDesc("ChFwcm94eS9wcm94eS5wcm90bxIFcHJveHkibQoRRmluZFNpZ25lclJlcXVlc3QSDAoEcGF0aBgBIAEoCRIRCglvcGVyYXRpb24YAiABKAkSEAoIdXNlcm5hbWUYAyABKAkSEQoJc2lnbmF0dXJlGAQgASgJEhIKCmV4cGlyYXRpb24YBSABKAkiKAoSRmluZFNpZ25lclJlc3BvbnNlEhIKCnNhbmRib3hfaWQYASABKAkiPgoTQXV0aG9yaXplU3NoUmVxdWVzdBISCgpzYW5kYm94X2lkGAEgASgJEhMKC2ZpbmdlcnByaW50GAIgASgJIjEKFEF1dGhvcml6ZVNzaFJlc3BvbnNlEhkKEWVudmRfYWNjZXNzX3Rva2VuGAEgASgJIioKFFNhbmRib3hSZXN1bWVSZXF1ZXN0EhIKCnNhbmRib3hfaWQYASABKAkiMAoVU2FuZGJveFJlc3VtZVJlc3BvbnNlEhcKD29yY2hlc3RyYXRvcl9pcBgBIAEoCTLoAQoOU2FuZGJveFNlcnZpY2USSgoNUmVzdW1lU2FuZGJveBIbLnByb3h5LlNhbmRib3hSZXN1bWVSZXF1ZXN0GhwucHJveHkuU2FuZGJveFJlc3VtZVJlc3BvbnNlEkEKCkZpbmRTaWduZXISGC5wcm94eS5GaW5kU2lnbmVyUmVxdWVzdBoZLnByb3h5LkZpbmRTaWduZXJSZXNwb25zZRJHCgxBdXRob3JpemVTc2gSGi5wcm94eS5BdXRob3JpemVTc2hSZXF1ZXN0GhsucHJveHkuQXV0aG9yaXplU3NoUmVzcG9uc2ViBnByb3RvMw");
+
+/**
+ * Describes the message proxy.FindSignerRequest.
+ * Use `create(FindSignerRequestSchema)` to create a new message.
+ */
+export const FindSignerRequestSchema = /*@__PURE__*/
+  messageDesc(file_proxy_proxy, 0);
+
+/**
+ * Describes the message proxy.FindSignerResponse.
+ * Use `create(FindSignerResponseSchema)` to create a new message.
+ */
+export const FindSignerResponseSchema = /*@__PURE__*/
+  messageDesc(file_proxy_proxy, 1);
+
+/**
+ * Describes the message proxy.AuthorizeSshRequest.
+ * Use `create(AuthorizeSshRequestSchema)` to create a new message.
+ */
+export const AuthorizeSshRequestSchema = /*@__PURE__*/
+  messageDesc(file_proxy_proxy, 2);
+
+/**
+ * Describes the message proxy.AuthorizeSshResponse.
+ * Use `create(AuthorizeSshResponseSchema)` to create a new message.
+ */
+export const AuthorizeSshResponseSchema = /*@__PURE__*/
+  messageDesc(file_proxy_proxy, 3);
 
 /**
  * Describes the message proxy.SandboxResumeRequest.
  * Use `create(SandboxResumeRequestSchema)` to create a new message.
  */
 export const SandboxResumeRequestSchema = /*@__PURE__*/
-  messageDesc(file_proxy_proxy, 0);
+  messageDesc(file_proxy_proxy, 4);
 
 /**
  * Describes the message proxy.SandboxResumeResponse.
  * Use `create(SandboxResumeResponseSchema)` to create a new message.
  */
 export const SandboxResumeResponseSchema = /*@__PURE__*/
-  messageDesc(file_proxy_proxy, 1);
+  messageDesc(file_proxy_proxy, 5);
 
 /**
  * @generated from service proxy.SandboxService
