@@ -38,6 +38,8 @@ export const MAY: Readonly<Record<string, readonly string[]>> = {
   "runtime-container": [...KIT, "domain", "runtime-contract"],
   // It ships into every guest.
   envd: [...KIT, "contracts"],
+  // Shipped into the template of that name.
+  "code-interpreter": KIT,
   api: [...KIT, ...ADAPTERS, "domain", "contracts"],
   "client-proxy": [...KIT, ...ADAPTERS, "domain", "contracts"],
   orchestrator: [...KIT, ...ADAPTERS, "domain", "contracts"],
@@ -48,6 +50,7 @@ export const MAY: Readonly<Record<string, readonly string[]>> = {
   "app-api": ["api", "config", "lifetime", "telemetry"],
   "app-client-proxy": ["client-proxy", "config", "lifetime", "telemetry"],
   "app-orchestrator": ["orchestrator", "config", "lifetime", "telemetry"],
+  "app-code-interpreter": ["code-interpreter", "config", "lifetime", "telemetry"],
   "app-envd": ["envd", "config", "lifetime", "telemetry"],
   "app-cli": ["cli", "config", "lifetime", "telemetry"],
   // Clients have no private doors.
@@ -61,6 +64,6 @@ export const USED_OTHERWISE: Readonly<Record<string, readonly string[]>> = {
   stack: ["npm"], // copied into the base template
   scripts: ["@pgtyped/cli", "openapi-typescript"], // run as programs
   api: ["e2b", "e2b-oldest"], // named by the test that runs both
-  tests: ["e2b", "e2b-oldest", "@e2b/cli"], // named by a variable of the environment, or run
+  tests: ["e2b", "e2b-oldest", "@e2b/cli", "@e2b/code-interpreter", "@e2b/desktop"], // named by a variable of the environment, or run
   bench: ["e2b"], // named by a flag
 };

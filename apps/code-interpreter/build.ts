@@ -1,0 +1,21 @@
+/** Builds the code interpreter into dist/code-interpreter, the tree that its template copies; called by the build script. */
+import { chmodSync, copyFileSync, mkdirSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { compileGuestProgram } from "../compile-guest-program";
+
+const PYTHON = join(import.meta.dir, "../../packages/code-interpreter/python");
+const HOME = "/usr/lib/sandlot-code-interpreter";
+
+const executable = compileGuestProgram({
+  main: join(import.meta.dir, "main.ts"),
+  layer: "code-interpreter",
+  home: HOME,
+  name: "code-interpreter",
+});
+const target = join(import.meta.dir, "../../dist/code-interpreter", HOME, "python");
+mkdirSync(target, { recursive: true });
+for (const name of readdirSync(PYTHON).filter((entry) => entry.endsWith(".py"))) {
+  copyFileSync(join(PYTHON, name), join(target, name));
+  chmodSync(join(target, name), 0o644);
+}
+console.log(`code-interpreter: ${executable}`);

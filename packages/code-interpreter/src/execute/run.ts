@@ -1,0 +1,42 @@
+/** Runs one piece of code on one kernel and tells what comes of it. */
+import type { Kernel } from "../kernels/kernel";
+import { errorLine, lineOf, type OutputLine } from "./lines";
+
+export type Run = {
+  readonly code: string;
+  /** Silent code counts for nothing: no history, no number, no output. */
+  readonly isSilent: boolean;
+  readonly onLine: (line: OutputLine) => void;
+};
+
+/**
+ * Ends when the kernel has replied and is idle: all output has been told by then.
+ * @returns why the kernel died, or undefined when it is well
+ */
+export async function runOnKernel(kernel: Kernel, { code, isSilent, onLine }: Run): Promise<string | undefined> {
+  const done = Promise.withResolvers<undefined>();
+  const seen = { idle: false, reply: false, error: false };
+  const content = {
+    code,
+    silent: isSilent,
+    store_history: !isSilent,
+    user_expressions: {},
+    allow_stdin: false,
+    stop_on_error: false,
+  };
+  using _asked = kernel.request("execute_request", content, (message) => {
+    if (message.type === "status") seen.idle ||= message.content.execution_state === "idle";
+    else if (message.type === "execute_reply") {
+      seen.reply = true;
+      // Some kernels tell of a failure in the reply only.
+      const hasFailed = message.content.status === "error" || message.content.status === "abort";
+      if (hasFailed && !seen.error && !isSilent) onLine(errorLine(message.content));
+    } else if (!isSilent) {
+      seen.error ||= message.type === "error";
+      const line = lineOf(message, Date.now());
+      if (line !== undefined) onLine(line);
+    }
+    if (seen.idle && seen.reply) done.resolve(undefined);
+  });
+  return await Promise.race([done.promise, kernel.ended]);
+}

@@ -1,0 +1,3 @@
+export { type CodeInterpreterConfig, codeInterpreterConfig } from "./config";
+export { lineLog } from "./log";
+export { type CodeInterpreter, startCodeInterpreter } from "./start";
