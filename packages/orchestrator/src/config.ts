@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import { type ConfigEntry, ConfigError, type Env, readEnv } from "@sandlot/config";
 import type { LogLevel } from "@sandlot/telemetry";
+import { CRASH_POINTS, type CrashPoint } from "./crash-points";
 
 /** What a machine is made for: a build at a size. Warm machines are kept per shape. */
 export type MachineShape = {
@@ -30,6 +31,8 @@ export type OrchestratorConfig = {
   readonly upperPoolSize: number;
   readonly warmPoolSize: number;
   readonly warmBuilds: readonly MachineShape[];
+  /** Paused sandboxes whose frozen machines may stay, so that resuming them here is a thaw. 0: none. */
+  readonly resumeCacheSize: number;
   readonly maxSandboxes: number;
   /** Empty: the host's own resolvers. */
   readonly dnsUpstreams: readonly string[];
@@ -44,6 +47,8 @@ export type OrchestratorConfig = {
   /** Ways of older kernels, taken although this one has better: to try them out. */
   readonly runtimeForce: readonly RuntimeForce[];
   readonly logLevel: LogLevel;
+  /** Where this process kills itself, for tests of what a death there leaves. */
+  readonly crashAt: CrashPoint | undefined;
 };
 
 export const RUNTIME_FORCES = ["loop-layers", "overlay-paths", "cgroup-v1"] as const;
@@ -58,7 +63,7 @@ export type GuestProxy = {
 
 /** @throws ConfigError naming every problem at once */
 export function loadOrchestratorConfig(env: Env, seen: ConfigEntry[] = []): OrchestratorConfig {
-  const { warmBuilds, runtimeForce, diskReserve, ...config } = readEnv(
+  const { warmBuilds, runtimeForce, diskReserve, crashAt, ...config } = readEnv(
     env,
     (read) => ({
       listenHost: read.text("LISTEN_HOST", "127.0.0.1"),
@@ -76,6 +81,7 @@ export function loadOrchestratorConfig(env: Env, seen: ConfigEntry[] = []): Orch
       upperPoolSize: read.whole("UPPER_POOL_SIZE", { fallback: 8, max: 1024 }),
       warmPoolSize: read.whole("WARM_POOL_SIZE", { fallback: 4, max: 512 }),
       warmBuilds: read.list("WARM_BUILDS", []),
+      resumeCacheSize: read.whole("RESUME_CACHE_SIZE", { fallback: 32, max: 512 }),
       maxSandboxes: read.whole("MAX_SANDBOXES", { fallback: 200, min: 1 }),
       dnsUpstreams: read.list("DNS_UPSTREAMS", []),
       guestCaFile: read.optionalText("GUEST_CA_FILE"),
@@ -89,6 +95,7 @@ export function loadOrchestratorConfig(env: Env, seen: ConfigEntry[] = []): Orch
       diskReserve: read.optionalText("DISK_RESERVE_MIB"),
       runtimeForce: read.list("RUNTIME_FORCE", []),
       logLevel: read.oneOf("LOG_LEVEL", ["debug", "info", "warn", "error", "silent"], "info"),
+      crashAt: read.optionalText("CRASH_AT"),
     }),
     seen,
   );
@@ -100,6 +107,9 @@ export function loadOrchestratorConfig(env: Env, seen: ConfigEntry[] = []): Orch
   const forces = runtimeForce.filter((word) => isRuntimeForce(word));
   if (forces.length < runtimeForce.length)
     problems.push(`RUNTIME_FORCE must hold words of ${RUNTIME_FORCES.join(", ")}, got ${runtimeForce.join(",")}`);
+  const crashPoint = CRASH_POINTS.find((point) => point === crashAt);
+  if (crashAt !== undefined && crashPoint === undefined)
+    problems.push(`CRASH_AT must be one of ${CRASH_POINTS.join(", ")}, got ${crashAt}`);
   const shapes = warmBuilds.map((entry) => {
     const shape = parseWarmBuild(entry);
     if (shape === undefined) problems.push(`WARM_BUILDS must hold buildId:cpu:memMiB:diskMiB entries, got ${entry}`);
@@ -111,6 +121,7 @@ export function loadOrchestratorConfig(env: Env, seen: ConfigEntry[] = []): Orch
     warmBuilds: shapes.filter((shape) => shape !== undefined),
     diskReserveMiB: diskReserve === undefined ? undefined : Number(diskReserve),
     runtimeForce: forces,
+    crashAt: crashPoint,
   };
 }
 

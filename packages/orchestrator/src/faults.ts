@@ -25,6 +25,15 @@ export const nodeFaults = defineFaults("node", {
     say: (f: { freeMiB: number; path: string }) =>
       `this node starts nothing more: only ${f.freeMiB} MiB are free on the disk of ${f.path}`,
   },
+  disk_low_for_seal: {
+    kind: "limited",
+    say: (f: { freeMiB: number; wantedMiB: number; path: string }) =>
+      `the sandbox cannot be saved now and runs on: it may take ${f.wantedMiB} MiB, and only ${f.freeMiB} MiB are free on the disk of ${f.path}`,
+  },
+  no_memory_snapshots: {
+    kind: "precondition",
+    say: (f: { reason: string }) => `this node cannot save the memory of sandboxes: ${f.reason}`,
+  },
   start_queue_full: {
     kind: "limited",
     say: (f: { waiting: number }) => `too many sandboxes are starting on this node (${f.waiting} waiting)`,
@@ -46,6 +55,18 @@ export const nodeFaults = defineFaults("node", {
   killed_while_starting: {
     kind: "gone",
     say: (f: { sandboxId: string }) => `sandbox '${f.sandboxId}' was killed while it was starting`,
+  },
+  killed_while_pausing: {
+    kind: "gone",
+    say: (f: { sandboxId: string }) => `sandbox '${f.sandboxId}' was killed while it was being saved`,
+  },
+  seal_too_slow: {
+    kind: "timed_out",
+    say: (f: { waitedMs: number }) => `the sandbox was not saved within ${f.waitedMs} ms and runs on`,
+  },
+  identity_not_taken: {
+    kind: "broken",
+    say: (f: { sandboxId: string }) => `the restored guest did not take the identity of '${f.sandboxId}'`,
   },
   guest_silent: {
     kind: "broken",

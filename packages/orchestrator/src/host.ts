@@ -2,6 +2,7 @@ import { systemClock } from "@sandlot/lifetime";
 import { type SlotPool, startSlotPool } from "@sandlot/network";
 import { startContainerRuntime } from "@sandlot/runtime-container";
 import type { Runtime } from "@sandlot/runtime-contract";
+import { type ArtifactStore, openArtifactStore } from "@sandlot/storage";
 import type { Logger } from "@sandlot/telemetry";
 import type { OrchestratorConfig } from "./config";
 import { predefinedAllows } from "./guests/guest-proxy";
@@ -9,7 +10,7 @@ import { limits } from "./limits";
 import { holdNode } from "./node-lock";
 
 /** What the node asks of the machine it runs on. */
-export type HostParts = { readonly runtime: Runtime; readonly slots: SlotPool };
+export type HostParts = { readonly runtime: Runtime; readonly slots: SlotPool; readonly artifacts: ArtifactStore };
 
 /** This host's own: containers on slots of real namespaces. Root only. */
 export async function startHost(config: OrchestratorConfig, logger: Logger): Promise<HostParts & AsyncDisposable> {
@@ -29,8 +30,11 @@ export async function startHost(config: OrchestratorConfig, logger: Logger): Pro
       { log: logger.room("network") },
     ),
   );
+  const artifacts = held.use(
+    await openArtifactStore({ directory: config.artifactsPath, logger: logger.room("artifacts") }),
+  );
   const whole = held.move();
-  return { runtime, slots, [Symbol.asyncDispose]: () => whole.disposeAsync() };
+  return { runtime, slots, artifacts, [Symbol.asyncDispose]: () => whole.disposeAsync() };
 }
 
 /** Sandboxes, the warm ones, the stock, and room for those that are just ending; not more than the range holds. */
@@ -38,7 +42,11 @@ function slotsNeeded(config: OrchestratorConfig): number {
   const prefix = Number(config.slotCidr.split("/")[1] ?? 16);
   const room = 2 ** (31 - prefix) - 1;
   const wanted =
-    config.maxSandboxes + limits.warmShapes * config.warmPoolSize + config.slotPoolSize + limits.endingSlots;
+    config.maxSandboxes +
+    config.resumeCacheSize +
+    limits.warmShapes * config.warmPoolSize +
+    config.slotPoolSize +
+    limits.endingSlots;
   return Math.max(1, Math.min(room, wanted));
 }
 
@@ -51,6 +59,7 @@ export async function startRuntime(config: OrchestratorConfig, logger: Logger): 
       guestLayerDir: config.guestLayerDir,
       upperPoolSize: config.upperPoolSize,
       warmDiskMiB: [...new Set(config.warmBuilds.map((shape) => shape.diskMiB))],
+      ...(config.criuPath === undefined ? {} : { criuPath: config.criuPath }),
       ...(config.lxcfsDir === undefined ? {} : { lxcfsDir: config.lxcfsDir }),
       forceLoopLayers: config.runtimeForce.includes("loop-layers"),
       forceOverlayPaths: config.runtimeForce.includes("overlay-paths"),

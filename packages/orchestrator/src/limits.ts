@@ -13,6 +13,25 @@ export const limits = {
   coldStartWaitMs: 30_000,
   /** A whole create, time in line included; then it is undone and answered DeadlineExceeded. */
   createMs: 60_000,
+  /** Writing a sandbox down, disk and memory: 16 GiB on a slow disk. Then it is thawed and runs on. */
+  sealMs: 300_000,
+  /** Removing builds, in an object store that answers slowly too. */
+  removeMs: 10_000,
+  /** Tries to thaw a machine that could not be sealed, and the rest between two. */
+  thawTries: 5,
+  thawRetryMs: 200,
+  /** How long a request waits for a pause to end one way or the other. */
+  pauseHoldMs: 30_000,
+  /** Paused sandboxes' machines may together hold this part of the host's memory, */
+  cachedMemoryShare: 0.25,
+  /** and are given back, the longest unused first, while the host has less than this available. */
+  cachedFloorBytes: 1024 * 1024 * 1024,
+  /** How often that is looked at. */
+  cachedRoundMs: 2_000,
+  /** How long the answer to a seal is kept for who asks again. */
+  sealAnswersMs: 24 * 3_600_000,
+  /** Layers that nobody refers to are looked for this often, and a moment after builds were removed. */
+  collectMs: 10 * 60_000,
   /** From "PID 1 runs" to the first answer of envd. Cold page cache on a busy host takes seconds. */
   envdUpMs: 30_000,
   /** Rest between two looks at a starting envd. */

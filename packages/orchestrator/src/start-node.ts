@@ -1,17 +1,24 @@
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { totalmem } from "node:os";
 import { join } from "node:path";
 import { ServiceInfoStatus } from "@sandlot/contracts/info";
-import { isDiskLow } from "@sandlot/domain";
+import { isDiskLow, OPEN_EGRESS } from "@sandlot/domain";
 import { systemClock } from "@sandlot/lifetime";
 import type { SlotPool } from "@sandlot/network";
 import type { Runtime } from "@sandlot/runtime-contract";
+import type { ArtifactStore } from "@sandlot/storage";
 import type { Logger } from "@sandlot/telemetry";
-import { type Adopted, type AdoptParts, adopt } from "./adoption/adopt";
-import type { OrchestratorConfig } from "./config";
+import { adopt } from "./adoption/adopt";
+import { openBuildMachines } from "./bake/build-machines";
+import type { MachineShape, OrchestratorConfig } from "./config";
+import { type CrashHook, crashHook } from "./crash-points";
 import { startEvents } from "./events";
-import { type GuestParts, startGuest, stopwatch } from "./guests/guest";
-import { trimGuestLayers } from "./guests/guest-layers";
+import { Garbage } from "./garbage/garbage";
+import { Pins } from "./garbage/pins";
+import { type Guest, type GuestParts, type StageTimes, type StartGuest, startGuest, stopwatch } from "./guests/guest";
+import { GuestEnds } from "./guests/guest-ends";
+import { SHUT } from "./guests/guest-rules";
 import { readMachineRecipe } from "./guests/machine-recipe";
 import { rehearse } from "./guests/rehearse";
 import { readDiskSpace } from "./info/disk-watermark";
@@ -20,15 +27,20 @@ import { Journal } from "./journal/journal";
 import { limits } from "./limits";
 import { startObserver } from "./observing/observer";
 import { Recorder } from "./observing/recorder";
+import { ResumeCache } from "./resume-cache/resume-cache";
 import type { NodeParts } from "./routes/node-parts";
 import { Sandboxes } from "./sandboxes/sandboxes";
 import { StartQueue } from "./sandboxes/start-queue";
+import { memoryProblem } from "./seals/memory-problem";
 import { WarmPool } from "./warm/warm-pool";
 
 export type NodeNeeds = {
   readonly logger: Logger;
   readonly runtime: Runtime;
   readonly slots: SlotPool;
+  readonly artifacts: ArtifactStore;
+  /** Dies at a place of its choice, for tests. */
+  readonly crash?: CrashHook;
   /** Resets all proxied connections of one machine. */
   readonly cutTraffic: (machineId: string) => void;
 };
@@ -40,49 +52,62 @@ export async function startNode(config: OrchestratorConfig, needs: NodeNeeds): P
   await using held = new AsyncDisposableStack();
   const events = startEvents(needs.logger);
   const journal = held.use(new Journal(join(config.basePath, "journal.sqlite")));
-  const builds = { artifactsPath: config.artifactsPath };
-  const guestParts: GuestParts = { ...needs, journal, builds, recipe: await readMachineRecipe(config) };
+  const { artifactsPath, diskReserveMiB } = config;
+  const pins = new Pins();
+  const crash = needs.crash ?? crashHook(config.crashAt);
+  const recipe = await readMachineRecipe(config);
+  const guestParts: GuestParts = { ...needs, journal, artifactsPath, pins, recipe, crash };
   const caBundle = config.guestCaFile === undefined ? undefined : await readFile(config.guestCaFile, "utf8");
-  const adopted = await takeOver({ ...guestParts, events });
+  const defaults = { caBundle, proxy: config.guestProxy };
+  const adopted = await adopt({ ...guestParts, events });
 
+  const ends = held.use(new GuestEnds({ ...guestParts, events }));
   const queue = new StartQueue({
     atOnce: limits.coldStartsAtOnce,
     waiting: limits.coldStartsWaiting,
     waitMs: limits.coldStartWaitMs,
   });
+  const inTurn = (of: StartGuest, signal: AbortSignal): Promise<Guest> =>
+    queue.run(() => startGuest(guestParts, of, signal), signal);
+  // A disk below its watermark is as good as no memory: nothing is kept ready, and what is ready is given back.
+  const availableBytes = async (): Promise<number> =>
+    isDiskLow(await readDiskSpace(config.basePath), diskReserveMiB) ? 0 : await availableMemoryBytes();
+  const cache = held.use(
+    new ResumeCache({ size: config.resumeCacheSize, hostMemoryBytes: totalmem() }, { ends, events, availableBytes }),
+  );
   const warm: WarmPool = new WarmPool(
     { size: config.warmPoolSize, pinned: config.warmBuilds },
     {
       journal,
       events,
-      start: async (shape, times, signal) => {
-        const guest = await startGuest(guestParts, { shape, times }, signal);
-        const lap = stopwatch(times);
-        await rehearse(guest, caBundle, signal);
-        lap("rehearsal");
-        return guest;
-      },
-      discard: (guest) => sandboxes.discard(guest),
+      start: (shape, times, signal) => startWarm(guestParts, { shape, times, caBundle }, signal),
+      discard: (guest) => ends.discard(guest),
       isBusy: () => sandboxes.startingCount > 0,
-      // A disk below its watermark is as good as no memory: nothing is warmed, and what is warm is given back.
-      availableBytes: async () =>
-        isDiskLow(await readDiskSpace(config.basePath), config.diskReserveMiB) ? 0 : await availableMemoryBytes(),
+      availableBytes,
     },
   );
+  const sealParts = { ...guestParts, diskReserveMiB };
   const sandboxes: Sandboxes = held.use(
     new Sandboxes(config, {
-      ...guestParts,
+      ...sealParts,
       events,
-      defaults: { caBundle, proxy: config.guestProxy },
+      defaults,
+      ends,
+      cache,
       claimWarm: (shape) => warm.claim(shape),
-      startCold: (shape, times, signal) => queue.run(() => startGuest(guestParts, { shape, times }, signal), signal),
+      claimCached: (of) => cache.claim(of),
+      startGuest: inTurn,
       cutTraffic: needs.cutTraffic,
     }),
   );
   held.use(warm); // disposed of before the sandboxes, so that nothing is warmed into a stopping node
   for (const { guest, sandbox } of adopted.live) sandboxes.adopt(guest, sandbox);
+  for (const cached of adopted.cached) await cache.put(cached);
   for (const guest of adopted.warm) warm.adopt(guest);
+  cache.start();
   warm.start();
+  const garbage = held.use(new Garbage({ ...guestParts, cache, events, guestLayer: recipe.guestLayer }));
+  garbage.start();
   const recorder = new Recorder();
   const onError = (thrown: unknown): void => needs.logger.debug("a sandbox could not be measured", { thrown });
   held.use(startObserver({ list: () => sandboxes.list(), recorder, clock: systemClock, onError }));
@@ -94,6 +119,9 @@ export async function startNode(config: OrchestratorConfig, needs: NodeNeeds): P
     meter: new HostMeter(config.basePath),
     machineInfo: await readMachineInfo(),
     runtimeName: needs.runtime.name,
+    memoryProblem: () => memoryProblem(guestParts),
+    garbage,
+    buildMachines: openBuildMachines({ ...sealParts, basePath: config.basePath, startGuest: inTurn, ends, defaults }),
     serviceId: randomUUID(),
     startedAtMs: Date.now(),
     status: ServiceInfoStatus.Healthy,
@@ -103,14 +131,17 @@ export async function startNode(config: OrchestratorConfig, needs: NodeNeeds): P
   return { parts, warm, [Symbol.asyncDispose]: () => whole.disposeAsync() };
 }
 
-/** Sorts earlier runs' machines, then removes the guest layers that only ended ones used. */
-async function takeOver(parts: AdoptParts): Promise<Adopted> {
-  const adopted = await adopt(parts);
-  const { artifactsPath } = parts.builds;
-  const inUse = new Set(parts.journal.readAll().map(({ machine }) => machine.recipe.guestLayer));
-  // Disk space only: what cannot be removed now is looked at again at the next start.
-  const trimmed = trimGuestLayers({ artifactsPath, current: parts.recipe.guestLayer, inUse, nowMs: Date.now() });
-  const removed = await trimmed.catch(() => []);
-  if (removed.length > 0) parts.events.guestLayersRemoved({ removed });
-  return adopted;
+/** A machine that boots is rehearsed; one restored from memory went through all that before it was sealed. */
+async function startWarm(
+  parts: GuestParts,
+  of: { shape: MachineShape; times: StageTimes; caBundle: string | undefined },
+  signal: AbortSignal,
+): Promise<Guest> {
+  const { shape, times } = of;
+  const guest = await startGuest(parts, { shape, times, policy: { booted: OPEN_EGRESS, restored: SHUT } }, signal);
+  if (guest.sealed !== undefined) return guest;
+  const lap = stopwatch(times);
+  await rehearse(guest, of.caBundle, signal);
+  lap("rehearsal");
+  return guest;
 }

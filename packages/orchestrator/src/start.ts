@@ -35,6 +35,7 @@ export async function startOrchestrator(
         decide: (request) =>
           decide(
             {
+              reach: (sandboxId) => node.parts.sandboxes.reach(sandboxId),
               find: (sandboxId) => node.parts.sandboxes.find(sandboxId),
               isHealthy: () => node.parts.status === ServiceInfoStatus.Healthy,
             },

@@ -2,7 +2,7 @@ import { describe, expect, it } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { silentLogger } from "@sandlot/telemetry";
-import { createRequest, FakeRuntime, FakeSlots, tempNode } from "../test/fakes";
+import { createRequest, FakeSlots, tempNode } from "../test/fakes";
 import { parseCreate } from "./sandboxes/parse-create";
 import { startNode } from "./start-node";
 import { sweepNode } from "./sweep";
@@ -10,10 +10,13 @@ import { sweepNode } from "./sweep";
 describe(sweepNode, () => {
   it("ends what an earlier run left, stubborn machines included, and forgets it; twice is fine", async () => {
     using temp = tempNode();
-    const runtime = new FakeRuntime();
+    const runtime = temp.runtime();
     const slots = new FakeSlots();
     const host = { runtime, removeNetwork: () => slots.removeAll() };
-    const node = await startNode(temp.config, { logger: silentLogger, runtime, slots, cutTraffic: () => undefined });
+    const node = await startNode(temp.config, {
+      ...{ logger: silentLogger, runtime, slots, artifacts: await temp.openArtifacts() },
+      cutTraffic: () => undefined,
+    });
     for (const id of ["i1", "i2"]) await node.parts.sandboxes.create(parseCreate(createRequest(id), 0));
     await node[Symbol.asyncDispose]();
     const [stubborn] = runtime.machines.values();

@@ -9,15 +9,15 @@ import { silentLogger } from "@sandlot/telemetry";
 import type { OrchestratorConfig } from "../src/config";
 import { Health } from "../src/routes/grpc-health";
 import { startOrchestrator } from "../src/start";
-import { createRequest, FakeRuntime, FakeSlots, tempNode } from "./fakes";
+import { createRequest, FakeSlots, tempNode } from "./fakes";
 
 async function service(change: Partial<OrchestratorConfig> = {}) {
   const temp = tempNode();
-  const runtime = new FakeRuntime();
+  const runtime = temp.runtime();
   const slots = new FakeSlots();
   const started = await startOrchestrator(
     { ...temp.config, ...change },
-    { logger: silentLogger, host: { runtime, slots } },
+    { logger: silentLogger, host: { runtime, slots, artifacts: await temp.openArtifacts() } },
   );
   const transport = createGrpcTransport({ baseUrl: `http://127.0.0.1:${started.grpcPort}` });
   return {

@@ -1,6 +1,6 @@
 /** In-process stand-ins for runtime, slots and envd. Machines outlive the node that made them, as real ones do. */
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,12 +9,28 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type SandboxConfigSchema, SandboxCreateRequestSchema } from "@sandlot/contracts/orchestrator";
 import type { AddressPolicy } from "@sandlot/domain";
 import type { Slot, SlotPool } from "@sandlot/network";
-import type { Machine, MachineEnd, Runtime, Seal, StartMachine } from "@sandlot/runtime-contract";
+import {
+  type Machine,
+  type MachineEnd,
+  machineFaults,
+  type Runtime,
+  type RuntimeCapabilities,
+  type Seal,
+  type SealedFile,
+  type SealRequest,
+  type StartMachine,
+} from "@sandlot/runtime-contract";
+import { type ArtifactStore, openArtifactStore } from "@sandlot/storage";
 import type { OrchestratorConfig } from "../src/config";
 
 export const ENVD_PORT = 49_983;
 
+/** What of a daemon is in its memory. */
+export type FakeMemory = { token: string | undefined; envs: Record<string, string> };
+
 export type FakeEnvd = {
+  /** Answers nothing, and keeps what it is asked, until thawed. */
+  frozen: PromiseWithResolvers<void> | undefined;
   inits: { body: Record<string, unknown>; status: number }[];
   token: string | undefined;
   envs: Record<string, string>;
@@ -24,15 +40,17 @@ export type FakeEnvd = {
 };
 
 /** Behind a door of its own, since a restart must close every connection, also one that never asked anything. */
-async function startFakeEnvd(address: string): Promise<FakeEnvd> {
-  const state = { token: undefined as string | undefined, envs: {} as Record<string, string> };
+async function startFakeEnvd(address: string, memory?: FakeMemory): Promise<FakeEnvd> {
+  const state: FakeMemory = memory ?? { token: undefined, envs: {} };
   const open = new Set<Socket>();
   const server = Bun.serve({
     hostname: "127.0.0.1",
     port: 0,
     idleTimeout: 0,
     async fetch(request) {
-      const { status, body } = answer(request, await request.text());
+      const text = await request.text();
+      await envd.frozen?.promise;
+      const { status, body } = answer(request, text);
       return new Response(body ?? null, { status, headers: { "content-type": "application/json" } });
     },
   });
@@ -64,11 +82,13 @@ async function startFakeEnvd(address: string): Promise<FakeEnvd> {
     if (path === "/health") return { status: 204 };
     if (path === "/init") {
       const body = JSON.parse(text) as Record<string, unknown>;
-      const status = state.token !== undefined && body.accessToken !== state.token ? 401 : 204;
+      const shown = [body.accessToken, request.headers.get("x-access-token")];
+      const status = state.token !== undefined && !shown.includes(state.token) ? 401 : 204;
       envd.inits.push({ body, status });
       if (status === 204) {
         state.token = body.accessToken as string | undefined;
-        state.envs = { E2B_SANDBOX_ID: String(body.sandboxId), ...(body.envVars as Record<string, string>) };
+        const envs = (body.envVars as Record<string, string> | undefined) ?? state.envs;
+        state.envs = { ...envs, E2B_SANDBOX_ID: String(body.sandboxId) };
       }
       return { status };
     }
@@ -77,6 +97,7 @@ async function startFakeEnvd(address: string): Promise<FakeEnvd> {
     return { status: 200, body: JSON.stringify({ host: request.headers.get("host"), path }) };
   }
   const envd: FakeEnvd = {
+    frozen: undefined,
     inits: [],
     get token() {
       return state.token;
@@ -107,33 +128,55 @@ export class FakeMachine implements Machine {
   readonly guestLayerDir: string;
   readonly envd: FakeEnvd;
   readonly request: StartMachine;
-  frozen = false;
+  /** Called as a seal begins; throw to fail it, wait to slow it down. */
+  onSeal: (request: SealRequest, signal: AbortSignal) => Promise<void> = async () => undefined;
+  /** Called before its processes run on. */
+  onThaw: () => void = () => undefined;
   readonly #end = Promise.withResolvers<MachineEnd>();
   readonly ended = this.#end.promise;
   readonly #gone: () => void;
   #over = false;
-  constructor(request: StartMachine, envd: FakeEnvd, gone: () => void) {
+  constructor(request: StartMachine, envd: FakeEnvd, guestLayerDir: string, gone: () => void) {
     this.machineId = request.machineId;
     this.address = request.slot.address;
     this.layers = request.build.layers;
-    this.guestLayerDir = request.guestLayerDir ?? "/guest";
+    this.guestLayerDir = request.guestLayerDir ?? guestLayerDir;
     this.request = request;
     this.envd = envd;
     this.#gone = gone;
   }
+  get frozen(): boolean {
+    return this.envd.frozen !== undefined;
+  }
   async freeze(): Promise<void> {
-    this.frozen = true;
+    this.envd.frozen ??= Promise.withResolvers();
   }
   async thaw(): Promise<void> {
-    this.frozen = false;
+    if (this.#over) throw new Error("it has ended");
+    if (this.frozen) this.onThaw();
+    this.envd.frozen?.resolve();
+    this.envd.frozen = undefined;
   }
-  async seal(): Promise<Seal> {
-    return { layer: { name: "disk.erofs", sizeBytes: 1, sha256: "0".repeat(64) } };
+  async seal(request: SealRequest, signal: AbortSignal): Promise<Seal> {
+    if (!this.frozen) throw new Error("it must be frozen");
+    await this.onSeal(request, signal);
+    signal.throwIfAborted();
+    const write = (name: string, text: string): SealedFile => {
+      writeFileSync(join(request.directory, name), text);
+      const sha256 = new Bun.CryptoHasher("sha256").update(text).digest("hex");
+      return { name: name.replace("memory/", ""), sizeBytes: text.length, sha256 };
+    };
+    const layer = write("disk.erofs", crypto.randomUUID());
+    if (!request.memory) return { layer };
+    mkdirSync(join(request.directory, "memory"));
+    const { token, envs } = this.envd;
+    const file = write("memory/pages.json", JSON.stringify({ token, envs }));
+    return { layer, memory: { runtime: "container", format: "fake-1", files: [file] } };
   }
   async stats() {
     return {
       cpuUsedMicros: 0,
-      memoryUsedBytes: 0,
+      memoryUsedBytes: 1_000_000,
       memoryCacheBytes: 0,
       memoryLimitBytes: 0,
       diskUsedBytes: 0,
@@ -163,13 +206,15 @@ export class FakeMachine implements Machine {
 
 export class FakeRuntime implements Runtime {
   readonly name = "container";
-  readonly capabilities = {
-    memorySnapshots: false,
-    filesystemSnapshots: false,
+  capabilities: RuntimeCapabilities = {
+    memorySnapshots: true,
+    filesystemSnapshots: true,
     diskLimit: true,
     nestedContainers: false,
     hardwareIsolation: false,
   };
+  /** Machines that are restored say theirs themselves. */
+  guestLayerDir = "/guest";
   readonly machines = new Map<string, FakeMachine>();
   readonly swept: ReadonlySet<string>[] = [];
   started = 0;
@@ -183,8 +228,12 @@ export class FakeRuntime implements Runtime {
     this.started += 1;
     await this.onStart(request, signal);
     signal.throwIfAborted();
-    const envd = await startFakeEnvd(request.slot.address);
-    const machine = new FakeMachine(request, envd, () => this.machines.delete(request.machineId));
+    const { restore } = request;
+    if (restore !== undefined && restore.memory.format !== "fake-1")
+      throw machineFaults.seal_unreadable({ reason: `format ${restore.memory.format}` });
+    const memory = restore && JSON.parse(readFileSync(join(restore.directory, "pages.json"), "utf8"));
+    const envd = await startFakeEnvd(request.slot.address, memory);
+    const machine = new FakeMachine(request, envd, this.guestLayerDir, () => this.machines.delete(request.machineId));
     this.machines.set(machine.machineId, machine);
     return machine;
   }
@@ -257,20 +306,28 @@ export class FakeSlots implements SlotPool {
   }
 }
 
+/** Of no bytes. */
+export const LAYER = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 export const BUILD = "11111111-1111-4111-8111-111111111111";
 
 /** A data directory with one sealed build in it. */
-export function tempNode(): Disposable & { config: OrchestratorConfig; dir: string } {
+export function tempNode(): Disposable & {
+  config: OrchestratorConfig;
+  dir: string;
+  openArtifacts: () => Promise<ArtifactStore>;
+  runtime: () => FakeRuntime;
+} {
   const dir = mkdtempSync(join(tmpdir(), "sandlot-node-"));
   mkdirSync(join(dir, "artifacts/builds", BUILD), { recursive: true });
   mkdirSync(join(dir, "artifacts/layers"), { recursive: true });
-  writeFileSync(join(dir, "artifacts/layers/abc.erofs"), "");
+  mkdirSync(join(dir, "artifacts/guest/now"), { recursive: true });
+  writeFileSync(join(dir, `artifacts/layers/${LAYER}.erofs`), "");
   writeFileSync(
     join(dir, "artifacts/builds", BUILD, "build.json"),
     JSON.stringify({
       version: 1,
       buildId: BUILD,
-      layers: ["layers/abc.erofs"],
+      layers: [`layers/${LAYER}.erofs`],
       user: "user",
       workdir: "/home/user",
       envdVersion: "0.6.13",
@@ -284,7 +341,7 @@ export function tempNode(): Disposable & { config: OrchestratorConfig; dir: stri
     nodeIp: "127.0.0.1",
     basePath: join(dir, "node"),
     artifactsPath: join(dir, "artifacts"),
-    guestLayerDir: join(dir, "guest-layer"),
+    guestLayerDir: join(dir, "artifacts/guest/now"),
     launcherPath: "/nowhere",
     installationTag: "test",
     slotCidr: "10.12.0.0/16",
@@ -292,6 +349,7 @@ export function tempNode(): Disposable & { config: OrchestratorConfig; dir: stri
     upperPoolSize: 0,
     warmPoolSize: 0,
     warmBuilds: [],
+    resumeCacheSize: 8,
     maxSandboxes: 200,
     dnsUpstreams: [],
     guestCaFile: undefined,
@@ -301,11 +359,23 @@ export function tempNode(): Disposable & { config: OrchestratorConfig; dir: stri
     diskReserveMiB: 0,
     runtimeForce: [],
     logLevel: "silent",
+    crashAt: undefined,
   };
-  return { config, dir, [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }) };
+  const runtime = (): FakeRuntime => {
+    const made = new FakeRuntime();
+    made.guestLayerDir = config.guestLayerDir;
+    return made;
+  };
+  const openArtifacts = () =>
+    openArtifactStore({ directory: config.artifactsPath, nowMs: () => Date.now() + 3_600_000 });
+  return { config, dir, openArtifacts, runtime, [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }) };
 }
 
-export function createRequest(sandboxId: string, change: MessageInitShape<typeof SandboxConfigSchema> = {}) {
+export function createRequest(
+  sandboxId: string,
+  change: MessageInitShape<typeof SandboxConfigSchema> = {},
+  more: { filesystemBoot?: boolean } = {},
+) {
   return create(SandboxCreateRequestSchema, {
     sandbox: {
       sandboxId,
@@ -324,6 +394,7 @@ export function createRequest(sandboxId: string, change: MessageInitShape<typeof
     } as MessageInitShape<typeof SandboxConfigSchema>,
     startTime: timestampFromMs(1_000_000),
     endTime: timestampFromMs(2_000_000),
+    ...more,
   });
 }
 

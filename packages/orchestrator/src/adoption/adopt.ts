@@ -1,17 +1,25 @@
+import { stat } from "node:fs/promises";
+import { basename } from "node:path";
+import { type EgressPolicy, OPEN_EGRESS } from "@sandlot/domain";
 import { Gate } from "@sandlot/lifetime";
 import type { Machine } from "@sandlot/runtime-contract";
+import type { BuildOrigin } from "../builds/build-origin";
 import type { NodeEvents } from "../events";
 import { isEnvdUp } from "../guests/envd-door";
 import type { Guest, GuestParts } from "../guests/guest";
 import type { MachineRecord, SandboxRecord } from "../journal/journal";
 import { limits } from "../limits";
+import type { CachedSandbox } from "../resume-cache/resume-cache";
 import { egressPolicyOf } from "../sandboxes/egress-policy";
+import { bytesOf } from "../seals/seal-build";
 import { planAdoption } from "./plan-adoption";
 
 export type AdoptParts = GuestParts & { readonly events: NodeEvents };
 
 export type Adopted = {
   readonly live: readonly { guest: Guest; sandbox: SandboxRecord }[];
+  /** Frozen. */
+  readonly cached: readonly CachedSandbox[];
   /** Thawed and answering. */
   readonly warm: readonly Guest[];
 };
@@ -27,11 +35,13 @@ export async function adopt(parts: AdoptParts): Promise<Adopted> {
   const plan = planAdoption({
     journal: parts.journal.readAll(),
     living: new Set(machines.keys()),
+    committed: await settleSeals(parts),
     fingerprint: parts.recipe.fingerprint,
   });
   const gate = new Gate(limits.adoptionsAtOnce);
   const keep = new Set([
     ...plan.revive.map(({ machine }) => machine.machineId),
+    ...plan.recache.map(({ machine }) => machine.machineId),
     ...plan.rewarm.map((m) => m.machineId),
   ]);
   const drop = (machineId: string): undefined => {
@@ -41,10 +51,20 @@ export async function adopt(parts: AdoptParts): Promise<Adopted> {
   const live = await all(plan.revive, gate, async ({ machine, sandbox }) => {
     // Without its rules a sandbox must not run on, so failing to apply them counts as failing to take it up.
     const guest = await takeUp(parts, machine, machines.get(machine.machineId), async (taken) => {
-      await parts.slots.applyEgress(taken.slot, egressPolicyOf(sandbox.config));
+      await forceRules(parts, taken, egressPolicyOf(sandbox.config));
       await taken.machine.thaw();
+      // One that was being paused runs on: nothing of that pause is to be found by the next start.
+      parts.journal.setMachineState(machine.machineId, "live");
     });
     return guest === undefined ? drop(machine.machineId) : { guest, sandbox };
+  });
+  const cached = await all(plan.recache, gate, async ({ machine, sandbox, buildId }) => {
+    const guest = await takeUp(parts, machine, machines.get(machine.machineId), async (taken) => {
+      await taken.machine.freeze();
+      await forceRules(parts, taken, egressPolicyOf(sandbox.config));
+      parts.journal.recordCached(machine.machineId);
+    });
+    return guest === undefined ? drop(machine.machineId) : { guest, record: sandbox, buildId };
   });
   const warm = await all(plan.rewarm, gate, async (machine) => {
     const guest = await takeUp(parts, machine, machines.get(machine.machineId), provenGood);
@@ -52,22 +72,25 @@ export async function adopt(parts: AdoptParts): Promise<Adopted> {
   });
 
   const removed = [...plan.end, ...plan.forget];
-  for (const { machineId } of [...plan.revive.map(({ machine }) => machine), ...plan.rewarm])
+  for (const { machineId } of [...[...plan.revive, ...plan.recache].map(({ machine }) => machine), ...plan.rewarm])
     if (!keep.has(machineId)) removed.push(machineId);
   for (const machineId of removed) parts.journal.recordEnding(machineId);
   const stuck = await all(removed, gate, async (machineId) => endQuietly(parts, machines.get(machineId)));
   await parts.runtime.sweep(keep);
-  await parts.slots.sweep(new Set([...live.map(({ guest }) => guest), ...warm].map((guest) => guest.slot.index)));
+  await parts.slots.sweep(
+    new Set([...[...live, ...cached].map(({ guest }) => guest), ...warm].map((guest) => guest.slot.index)),
+  );
   // What would not end stays journaled as ending: the next start tries again.
   for (const machineId of removed) if (!stuck.includes(machineId)) parts.journal.forgetMachine(machineId);
   parts.events.adoptionDone({
     live: live.length,
     warm: warm.length,
+    cached: cached.length,
     ended: removed.length - plan.forget.length,
     forgotten: plan.forget.length,
     tookMs: Date.now() - sinceMs,
   });
-  return { live, warm };
+  return { live, cached, warm };
 }
 
 /** Undefined when it cannot be taken up again as it should: it ends then. */
@@ -78,7 +101,7 @@ async function takeUp(
   prepare: (guest: Guest) => Promise<void>,
 ): Promise<Guest | undefined> {
   if (machine === undefined) return undefined;
-  const { machineId, shape, defaultUser, defaultWorkdir } = record;
+  const { machineId, shape } = record;
   await using held = new AsyncDisposableStack();
   try {
     const slot = await parts.slots.adopt(record.slotIndex);
@@ -86,7 +109,16 @@ async function takeUp(
       await endQuietly(parts, machine); // nothing may live in a slot that goes back to the pool
       await parts.slots.release(slot);
     });
-    const guest = { machineId, shape, slot, machine, defaultUser, defaultWorkdir };
+    const origin = record.origin ?? (await originOfMachine(record, machine));
+    const guest: Guest = {
+      machineId,
+      shape,
+      slot,
+      machine,
+      origin,
+      rules: { applied: OPEN_EGRESS },
+      sealed: undefined,
+    };
     await prepare(guest);
     held.move();
     return guest;
@@ -95,6 +127,49 @@ async function takeUp(
     return undefined;
   }
 }
+
+/** What the slot lets through is not known any more: the rules are applied, whichever they are. */
+async function forceRules({ slots }: AdoptParts, guest: Guest, policy: EgressPolicy): Promise<void> {
+  await slots.applyEgress(guest.slot, policy);
+  guest.rules.applied = policy;
+}
+
+/**
+ * Seals that a crash left open: those whose build is committed are done, of the others nothing is remembered.
+ * @returns all that are done
+ */
+async function settleSeals({ journal, artifacts }: AdoptParts): Promise<Map<string, { memory: boolean }>> {
+  journal.forgetSealsBefore(Date.now() - limits.sealAnswersMs);
+  const cached = journal.readAll().flatMap(({ machine }) => (machine.state === "cached" ? [machine.sealBuildId] : []));
+  const done = new Map<string, { memory: boolean }>();
+  for (const buildId of cached) if (buildId !== undefined) done.set(buildId, { memory: true });
+  for (const seal of journal.readSeals()) {
+    const { buildId, memory } = seal;
+    if (seal.bytes === undefined) {
+      const build = await artifacts.load(buildId, AbortSignal.timeout(limits.sealMs)).catch(() => undefined);
+      if (build === undefined) {
+        journal.forgetSeal(buildId);
+        continue;
+      }
+      journal.recordSeal({ ...seal, bytes: bytesOf(build.manifest) });
+    }
+    done.set(buildId, { memory });
+  }
+  return done;
+}
+
+/** For machines of before it was written down: their layers bear their content's names. */
+async function originOfMachine(record: MachineRecord, machine: Machine): Promise<BuildOrigin> {
+  const layers = machine.layers.map(async ({ path }) => {
+    const { size } = await stat(path);
+    return { sha256: basename(path).replace(/\.erofs$/, ""), sizeBytes: size };
+  });
+  const { defaultUser: user, defaultWorkdir: workdir } = record;
+  return { layers: await Promise.all(layers), user, workdir, envs: {}, envdVersion: ENVD_VERSION };
+}
+
+/** Of the machines that say none themselves. */
+const ENVD_VERSION = "0.6.13";
 
 /** A warm machine is worth keeping only if its envd answers now. */
 async function provenGood(guest: Guest): Promise<void> {

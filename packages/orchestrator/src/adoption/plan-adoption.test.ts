@@ -7,7 +7,7 @@ import { planAdoption } from "./plan-adoption";
 function entry(
   machineId: string,
   state: MachineState,
-  of: { slot: number; sandboxId?: string; fingerprint?: string },
+  of: { slot: number; sandboxId?: string; fingerprint?: string; sealBuildId?: string },
 ): JournalEntry {
   return {
     machine: {
@@ -17,6 +17,8 @@ function entry(
       defaultUser: "user",
       defaultWorkdir: "/",
       recipe: { guestLayer: "/guest/x", fingerprint: of.fingerprint ?? "now" },
+      origin: undefined,
+      ...(of.sealBuildId === undefined ? {} : { sealBuildId: of.sealBuildId }),
       state,
       madeAtMs: 0,
     },
@@ -28,9 +30,14 @@ function entry(
 }
 
 function outcome(journal: JournalEntry[], living: string[]) {
-  const plan = planAdoption({ journal, living: new Set(living), fingerprint: "now" });
+  const committed = new Map([
+    ["memory", { memory: true }],
+    ["disk", { memory: false }],
+  ]);
+  const plan = planAdoption({ journal, living: new Set(living), committed, fingerprint: "now" });
   return {
     revive: plan.revive.map(({ machine }) => machine.machineId),
+    recache: plan.recache.map(({ machine }) => machine.machineId),
     rewarm: plan.rewarm.map((machine) => machine.machineId),
     end: plan.end,
     forget: plan.forget,
@@ -51,6 +58,7 @@ describe(planAdoption, () => {
     ];
     expect(outcome(journal, ["live", "warm", "halfmade", "claimed", "ending", "stranger"])).toEqual({
       revive: ["live"],
+      recache: [],
       rewarm: ["warm"],
       end: ["halfmade", "claimed", "ending", "stranger"],
       forget: ["livegone", "warmgone", "endinggone"],
@@ -65,14 +73,38 @@ describe(planAdoption, () => {
     ];
     expect(outcome(journal, ["live", "old", "new"])).toEqual({
       revive: ["live"],
+      recache: [],
       rewarm: ["new"],
       end: ["old"],
       forget: [],
     });
   });
 
+  it("takes a pause for done exactly if its build is committed, and keeps what was paused", () => {
+    const journal = [
+      entry("half", "pausing", { slot: 1, sandboxId: "a", sealBuildId: "nothing" }),
+      entry("done", "pausing", { slot: 2, sandboxId: "b", sealBuildId: "memory" }),
+      entry("disk", "pausing", { slot: 3, sandboxId: "c", sealBuildId: "disk" }),
+      entry("cached", "cached", { slot: 4, sandboxId: "d", sealBuildId: "memory", fingerprint: "yesterday" }),
+      entry("cachedgone", "cached", { slot: 5, sandboxId: "e", sealBuildId: "memory" }),
+    ];
+    expect(outcome(journal, ["half", "done", "disk", "cached"])).toEqual({
+      revive: ["half"],
+      recache: ["done", "cached"],
+      rewarm: [],
+      end: ["disk"],
+      forget: ["cachedgone"],
+    });
+  });
+
   it("trusts only one machine per slot", () => {
     const journal = [entry("m1", "live", { slot: 1, sandboxId: "a" }), entry("m2", "warm", { slot: 1 })];
-    expect(outcome(journal, ["m1", "m2"])).toEqual({ revive: ["m1"], rewarm: [], end: ["m2"], forget: [] });
+    expect(outcome(journal, ["m1", "m2"])).toEqual({
+      revive: ["m1"],
+      recache: [],
+      rewarm: [],
+      end: ["m2"],
+      forget: [],
+    });
   });
 });

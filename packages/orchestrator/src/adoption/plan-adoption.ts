@@ -4,6 +4,8 @@ import type { JournalEntry, MachineRecord, SandboxRecord } from "../journal/jour
 export type AdoptionPlan = {
   /** Carried a sandbox and still live. */
   readonly revive: readonly { machine: MachineRecord; sandbox: SandboxRecord }[];
+  /** Were paused, and their frozen machines still live. */
+  readonly recache: readonly { machine: MachineRecord; sandbox: SandboxRecord; buildId: string }[];
   /** Were ready in the pool, still live, and are made as this run makes them. */
   readonly rewarm: readonly MachineRecord[];
   /** Live, but half made, half ended, warm and out of date, or unknown to the journal: to be ended. */
@@ -16,11 +18,14 @@ export type AdoptionPlan = {
 export function planAdoption(of: {
   journal: readonly JournalEntry[];
   living: ReadonlySet<string>;
+  /** Builds that are whole: a machine that was being paused as one of them is paused, one of the others runs on. */
+  committed: ReadonlyMap<string, { memory: boolean }>;
   /** Of this run: a sandbox keeps the machine it has, but nobody is given one of yesterday's making. */
   fingerprint: string;
 }): AdoptionPlan {
   const { journal, living } = of;
   const revive: { machine: MachineRecord; sandbox: SandboxRecord }[] = [];
+  const recache: { machine: MachineRecord; sandbox: SandboxRecord; buildId: string }[] = [];
   const rewarm: MachineRecord[] = [];
   const end: string[] = [];
   const forget: string[] = [];
@@ -33,7 +38,12 @@ export function planAdoption(of: {
     }
     // Two machines in one slot cannot be; should the journal say so, the second is not to be trusted.
     const canStay = !slotsTaken.has(machine.slotIndex);
-    if (state === "live" && sandbox !== undefined && canStay) revive.push({ machine, sandbox });
+    const buildId = machine.sealBuildId ?? "";
+    const seal = of.committed.get(buildId);
+    const isWhole = sandbox !== undefined && canStay;
+    const isPaused = state === "cached" || (state === "pausing" && seal !== undefined);
+    if (isPaused && isWhole && seal?.memory === true) recache.push({ machine, sandbox, buildId });
+    else if ((state === "live" || (state === "pausing" && !isPaused)) && isWhole) revive.push({ machine, sandbox });
     else if (state === "warm" && sandbox === undefined && canStay && machine.recipe.fingerprint === of.fingerprint)
       rewarm.push(machine);
     else {
@@ -44,5 +54,5 @@ export function planAdoption(of: {
   }
   const journaled = new Set(journal.map(({ machine }) => machine.machineId));
   end.push(...[...living].filter((machineId) => !journaled.has(machineId)));
-  return { revive, rewarm, end, forget };
+  return { revive, recache, rewarm, end, forget };
 }

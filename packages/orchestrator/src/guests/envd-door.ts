@@ -103,13 +103,15 @@ export async function hasIdentity(of: {
 export async function initEnvd(of: {
   address: string;
   body: () => InitBody;
+  /** The token it has now, where that may be another than the one it is to have. */
+  installedToken?: string | undefined;
   signal: AbortSignal;
 }): Promise<{ attempts: number }> {
   const giveUpAtMs = Date.now() + limits.initMs;
   let attemptMs: number = limits.initAttemptMs;
   for (let attempts = 1; ; attempts += 1) {
     of.signal.throwIfAborted();
-    const outcome = await attemptInit(of.address, of.body(), within(attemptMs, of.signal));
+    const outcome = await attemptInit(of, within(attemptMs, of.signal));
     if (outcome === "done") return { attempts };
     if (outcome !== "again") throw nodeFaults.guest_refused_init(outcome);
     if (Date.now() >= giveUpAtMs) throw nodeFaults.guest_silent({ waitedMs: limits.initMs });
@@ -119,16 +121,18 @@ export async function initEnvd(of: {
 }
 
 async function attemptInit(
-  address: string,
-  body: InitBody,
+  of: { address: string; body: () => InitBody; installedToken?: string | undefined },
   signal: AbortSignal,
 ): Promise<"done" | "again" | { status: number; text: string }> {
   try {
-    const answer = await fetch(`http://${address}:${ENVD_PORT}/init`, {
+    const answer = await fetch(`http://${of.address}:${ENVD_PORT}/init`, {
       ...WARY,
       method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(body),
+      headers: {
+        "Content-Type": "application/json",
+        ...(of.installedToken === undefined ? {} : { "X-Access-Token": of.installedToken }),
+      },
+      body: JSON.stringify(of.body()),
       signal,
     });
     const text = await readBounded(answer, limits.guestAnswerBytes);

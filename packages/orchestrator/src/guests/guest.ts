@@ -1,11 +1,19 @@
+import { join } from "node:path";
+import { type EgressPolicy, OPEN_EGRESS } from "@sandlot/domain";
 import type { Slot, SlotPool } from "@sandlot/network";
-import type { Machine, MachineEnd, Runtime } from "@sandlot/runtime-contract";
-import { type BuildPlaces, loadBuild } from "../builds/load-build";
+import type { Machine, MachineEnd, Runtime, StartMachine } from "@sandlot/runtime-contract";
+import type { ArtifactStore, LoadedBuild } from "@sandlot/storage";
+import { type BuildOrigin, originOf } from "../builds/build-origin";
+import { loadBuild } from "../builds/load-build";
 import type { MachineShape } from "../config";
+import type { CrashHook } from "../crash-points";
 import { nodeFaults } from "../faults";
+import type { Pins } from "../garbage/pins";
 import type { Journal } from "../journal/journal";
 import { limits } from "../limits";
+import { IDENTITY_FILE, identityOf, readIdentity, type SealedIdentity } from "../seals/sealed-identity";
 import { waitForEnvd } from "./envd-door";
+import { applyRules } from "./guest-rules";
 import type { MachineRecipe } from "./machine-recipe";
 
 /** A machine in its slot with an envd that answers; whose it is, if anyone's, is not its business. */
@@ -14,79 +22,127 @@ export type Guest = {
   readonly shape: MachineShape;
   readonly slot: Slot;
   readonly machine: Machine;
-  readonly defaultUser: string;
-  readonly defaultWorkdir: string;
+  readonly origin: BuildOrigin;
+  /** What its slot lets it reach now. */
+  readonly rules: { applied: EgressPolicy };
+  /** Whose memory it runs on from, until it has been given an identity of its own. Undefined for one that booted. */
+  readonly sealed: SealedIdentity | undefined;
 };
 
 export type GuestParts = {
   readonly runtime: Runtime;
   readonly slots: SlotPool;
   readonly journal: Journal;
-  readonly builds: BuildPlaces;
+  readonly artifacts: ArtifactStore;
+  /** Below which `guest/` holds the guest layers. */
+  readonly artifactsPath: string;
+  readonly pins: Pins;
   /** The runtime makes machines by it; here it is only written down. */
   readonly recipe: MachineRecipe;
+  readonly crash: CrashHook;
 };
 
 /** Durations of the steps of a start, in milliseconds. */
 export type StageTimes = Record<string, number>;
 
+export type StartGuest = {
+  readonly shape: MachineShape;
+  readonly times: StageTimes;
+  /** Boot from the disk although the build has memory. */
+  readonly filesystemBoot?: boolean;
+  /** `keep`: the memory is this very sandbox's. */
+  readonly identity?: "keep" | "new";
+  /** What it may reach from its first step on: code of a user's runs at once in one that is restored. */
+  readonly policy?: { readonly booted: EgressPolicy; readonly restored: EgressPolicy };
+};
+
 /** Inside, until the sandbox's own name is set by /init. */
 const NEUTRAL_HOSTNAME = "sandbox";
 
 /**
- * Cold start: leases a slot, journals, starts the machine and waits for its envd. The journal says `starting`.
- * On any failure nothing is left, journal included.
- * @throws Fault `node_files_missing`, `node_guest_silent`, `node_guest_ended`, or whatever slot pool and runtime throw
+ * Leases a slot, journals, starts the machine (from the build's memory, where it has some) and waits for its envd. The
+ * journal says `starting`. On any failure nothing is left, journal included; memory that cannot be restored fails it and
+ * is never silently left out.
+ * @throws Fault `node_files_missing`, `node_build_broken`, `machine_seal_unreadable`, `node_guest_silent`,
+ * `node_guest_ended`, or whatever slot pool and runtime throw
  */
-export async function startGuest(
-  parts: GuestParts,
-  of: { shape: MachineShape; times: StageTimes },
-  signal: AbortSignal,
-): Promise<Guest> {
+export async function startGuest(parts: GuestParts, of: StartGuest, signal: AbortSignal): Promise<Guest> {
   const { shape, times } = of;
   const machineId = newMachineId();
   const lap = stopwatch(times);
-  const build = await loadBuild(parts.builds, shape.buildId);
+  const build = await loadBuild(parts.artifacts, shape.buildId, signal);
+  using _ = parts.pins.hold(build); // until the journal names them
+  const restore = of.filesystemBoot === true ? undefined : await restoreOf(build, of.identity ?? "new");
   lap("build");
   await using held = new AsyncDisposableStack();
   held.defer(() => parts.journal.forgetMachine(machineId)); // last of all: what it names must be gone first
   const slot = await parts.slots.lease(signal);
   held.defer(() => parts.slots.release(slot));
   lap("slot");
+  const origin = await originOf(build);
+  const guestLayer = restore?.guestLayerDir ?? parts.recipe.guestLayer;
   parts.journal.recordMachine({
     machineId,
     slotIndex: slot.index,
     shape,
-    defaultUser: build.defaultUser,
-    defaultWorkdir: build.defaultWorkdir,
-    recipe: parts.recipe,
+    defaultUser: origin.user,
+    defaultWorkdir: origin.workdir,
+    recipe: { ...parts.recipe, guestLayer },
+    origin,
     state: "starting",
     madeAtMs: Date.now(),
   });
+  if (restore !== undefined) await parts.crash("restore.journaled");
+  const rules = { applied: OPEN_EGRESS };
+  if (of.policy !== undefined)
+    await applyRules(parts.slots, { slot, rules }, restore === undefined ? of.policy.booted : of.policy.restored);
   const { cpuCount, memoryMiB, diskMiB } = shape;
   const machine = await parts.runtime.start(
     {
       machineId,
-      build: build.sealed,
+      build: { buildId: shape.buildId, layers: build.layerPaths.map((path) => ({ kind: "erofs", path })) },
       limits: { cpuCount, memoryMiB, diskMiB, pidsMax: limits.pidsPerMachine },
       slot,
       hostname: NEUTRAL_HOSTNAME,
+      ...(restore === undefined ? {} : { restore: restore.from, guestLayerDir: restore.guestLayerDir }),
     },
     signal,
   );
   held.defer(() => machine.end());
-  lap("machine");
+  lap(restore === undefined ? "machine" : "restore");
+  if (restore !== undefined) await parts.crash("restore.restored");
   await untilUp(machine, signal);
+  if (restore !== undefined) await parts.crash("restore.answering");
   lap("envd");
   held.move(); // whole: from here on the caller ends it
+  return { machineId, shape, slot, machine, origin, rules, sealed: restore?.sealed };
+}
+
+type Restore = {
+  readonly from: NonNullable<StartMachine["restore"]>;
+  readonly guestLayerDir: string;
+  readonly sealed: SealedIdentity;
+};
+
+/** Undefined when the build has no memory: it boots then. */
+async function restoreOf(build: LoadedBuild, identity: "keep" | "new"): Promise<Restore | undefined> {
+  const { manifest, memoryDir, guestLayerDir } = build;
+  if (manifest.memory === undefined || memoryDir === undefined || guestLayerDir === undefined) return undefined;
+  const { runtime, format, files } = manifest.memory;
+  const memory = { runtime, format, files: files.filter(({ name }) => name !== IDENTITY_FILE) };
   return {
-    machineId,
-    shape,
-    slot,
-    machine,
-    defaultUser: build.defaultUser,
-    defaultWorkdir: build.defaultWorkdir,
+    from: { directory: memoryDir, memory, identity },
+    guestLayerDir,
+    // A machine that was nobody's was sealed without: there is nothing to prove.
+    sealed: files.some(({ name }) => name === IDENTITY_FILE)
+      ? await readIdentity(memoryDir, manifest.buildId)
+      : identityOf(undefined),
   };
+}
+
+/** Where guest layers lie that sealed memory may name: below the artifacts, so that a collection knows them. */
+export function guestLayersOf(artifactsPath: string): string {
+  return join(artifactsPath, "guest");
 }
 
 /** Envd answers, or the machine's own end says why it never will. */

@@ -12,6 +12,8 @@ export function initBodyFor(of: {
   defaultUser: string;
   defaultWorkdir: string;
   nowMs: number;
+  /** Sealed memory brings its variables along. */
+  keepEnvVars?: boolean;
 }): InitBody {
   const { config, defaults } = of;
   return {
@@ -19,7 +21,7 @@ export function initBodyFor(of: {
     ...(config.envdAccessToken === undefined || config.envdAccessToken === ""
       ? {}
       : { accessToken: config.envdAccessToken }),
-    envVars: config.envVars,
+    ...(of.keepEnvVars === true ? {} : { envVars: config.envVars }),
     defaultUser: of.defaultUser,
     defaultWorkdir: of.defaultWorkdir,
     ...(defaults.caBundle === undefined ? {} : { caBundle: defaults.caBundle }),

@@ -37,7 +37,7 @@ async function post(
       headers: {
         "Content-Type": of.type,
         "Connect-Protocol-Version": "1",
-        Authorization: `Basic ${btoa(`${guest.defaultUser}:`)}`,
+        Authorization: `Basic ${btoa(`${guest.origin.user}:`)}`,
       },
       body: of.body,
       signal: AbortSignal.any([AbortSignal.timeout(limits.rehearsalMs), signal]),

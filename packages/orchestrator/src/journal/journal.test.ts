@@ -15,6 +15,7 @@ const machine = (machineId: string, slotIndex: number): MachineRecord => ({
   defaultUser: "user",
   defaultWorkdir: "/home/user",
   recipe: { guestLayer: "/guest/abc", fingerprint: "f" },
+  origin: { layers: [{ sha256: "abc", sizeBytes: 5 }], user: "u", workdir: "/", envs: {}, envdVersion: "1" },
   state: "starting",
   madeAtMs: 5,
 });
@@ -81,7 +82,7 @@ describe(Journal, () => {
     using journal = new Journal(path);
     const recipe = { guestLayer: "", fingerprint: "" };
     expect(journal.readAll()).toEqual([
-      { machine: { ...machine("m1", 1), state: "warm", recipe }, sandbox: undefined },
+      { machine: { ...machine("m1", 1), origin: undefined, state: "warm", recipe }, sandbox: undefined },
     ]);
   });
 

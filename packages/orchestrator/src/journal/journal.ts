@@ -3,15 +3,17 @@ import { chmodSync, closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { fromJsonString, toJsonString } from "@bufbuild/protobuf";
 import { type SandboxConfig, SandboxConfigSchema } from "@sandlot/contracts/orchestrator";
+import type { BuildOrigin } from "../builds/build-origin";
 import type { MachineShape } from "../config";
 import type { MachineRecipe } from "../guests/machine-recipe";
 import { SCHEMA_STEPS } from "./schema";
 
 /**
  * starting: being made, or claimed and not yet given to its sandbox. warm: ready, frozen, nobody's.
- * live: carries its sandbox. ending: told to end, not yet seen gone.
+ * live: carries its sandbox. pausing: being sealed as a build; paused once that build is committed, live until then.
+ * cached: frozen, all of it is in a committed build: only there to make the resume fast. ending: told to end, not yet seen gone.
  */
-export type MachineState = "starting" | "warm" | "live" | "ending";
+export type MachineState = "starting" | "warm" | "live" | "pausing" | "cached" | "ending";
 
 export type MachineRecord = {
   readonly machineId: string;
@@ -20,7 +22,11 @@ export type MachineRecord = {
   readonly defaultUser: string;
   readonly defaultWorkdir: string;
   readonly recipe: MachineRecipe;
+  /** Undefined for machines made before it was written down. */
+  readonly origin: BuildOrigin | undefined;
   readonly state: MachineState;
+  /** While `pausing` or `cached`: the build it is sealed as. */
+  readonly sealBuildId?: string;
   readonly madeAtMs: number;
 };
 
@@ -30,6 +36,15 @@ export type SandboxRecord = {
   readonly config: SandboxConfig;
   readonly startedAtMs: number;
   readonly endsAtMs: number;
+};
+
+/** A seal that was asked for; `bytes` once its build is committed. */
+export type SealRecord = {
+  readonly buildId: string;
+  readonly sandboxId: string;
+  readonly memory: boolean;
+  readonly bytes: { readonly disk: number; readonly memory: number } | undefined;
+  readonly askedAtMs: number;
 };
 
 export type JournalEntry = { readonly machine: MachineRecord; readonly sandbox: SandboxRecord | undefined };
@@ -60,9 +75,9 @@ export class Journal implements Disposable {
     this.#db
       .query(
         `INSERT INTO machines (machine_id, slot_index, build_id, cpu_count, memory_mib, disk_mib, default_user,
-           default_workdir, guest_layer, recipe, state, made_at_ms)
+           default_workdir, guest_layer, recipe, origin, state, made_at_ms)
          VALUES ($machineId, $slotIndex, $buildId, $cpuCount, $memoryMiB, $diskMiB, $user, $workdir, $guestLayer,
-           $recipe, $state, $madeAtMs)`,
+           $recipe, $origin, $state, $madeAtMs)`,
       )
       .run({
         machineId: machine.machineId,
@@ -72,19 +87,86 @@ export class Journal implements Disposable {
         workdir: machine.defaultWorkdir,
         guestLayer: machine.recipe.guestLayer,
         recipe: machine.recipe.fingerprint,
+        origin: machine.origin === undefined ? "" : JSON.stringify(machine.origin),
         state: machine.state,
         madeAtMs: machine.madeAtMs,
       });
   }
 
-  setMachineState(machineId: string, state: MachineState): void {
-    this.#db.query("UPDATE machines SET state = $state WHERE machine_id = $machineId").run({ machineId, state });
+  /** Also forgets what the machine was being sealed as. */
+  setMachineState(machineId: string, state: Exclude<MachineState, "pausing" | "cached">): void {
+    this.#db
+      .query("UPDATE machines SET state = $state, seal_build_id = NULL WHERE machine_id = $machineId")
+      .run({ machineId, state });
+  }
+
+  /** From here on a crash leaves the sandbox running, or paused as this build if that is committed by then. */
+  recordPausing(machineId: string, seal: SealRecord): void {
+    this.#db.transaction(() => {
+      this.recordSeal(seal);
+      this.#db
+        .query("UPDATE machines SET state = 'pausing', seal_build_id = $buildId WHERE machine_id = $machineId")
+        .run({ machineId, buildId: seal.buildId });
+    })();
+  }
+
+  /** Its build is committed. With memory its frozen machine is kept as the sandbox's, without it is only to be removed. */
+  recordPaused(machineId: string, seal: SealRecord): void {
+    this.#db.transaction(() => {
+      this.recordSeal(seal);
+      if (!seal.memory) return this.recordEnding(machineId);
+      this.#db
+        .query("UPDATE machines SET state = 'cached', seal_build_id = $buildId WHERE machine_id = $machineId")
+        .run({ machineId, buildId: seal.buildId });
+    })();
+  }
+
+  /** Of one that `recordPausing` named a build for. */
+  recordCached(machineId: string): void {
+    this.#db.query("UPDATE machines SET state = 'cached' WHERE machine_id = $machineId").run({ machineId });
+  }
+
+  /** A seal that is asked for again replaces what was known of it. */
+  recordSeal(seal: SealRecord): void {
+    this.#db
+      .query(
+        `INSERT OR REPLACE INTO seals (build_id, sandbox_id, memory, disk_bytes, memory_bytes, asked_at_ms)
+         VALUES ($buildId, $sandboxId, $memory, $diskBytes, $memoryBytes, $askedAtMs)`,
+      )
+      .run({
+        buildId: seal.buildId,
+        sandboxId: seal.sandboxId,
+        memory: seal.memory ? 1 : 0,
+        diskBytes: seal.bytes?.disk ?? null,
+        memoryBytes: seal.bytes?.memory ?? null,
+        askedAtMs: seal.askedAtMs,
+      });
+  }
+
+  readSeal(buildId: string): SealRecord | undefined {
+    const row = this.#db.query<SealRow, string>("SELECT * FROM seals WHERE build_id = ?").get(buildId);
+    return row === null ? undefined : sealOf(row);
+  }
+
+  readSeals(): SealRecord[] {
+    return this.#db.query<SealRow, []>("SELECT * FROM seals").all().map(sealOf);
+  }
+
+  forgetSeal(buildId: string): void {
+    this.#db.query("DELETE FROM seals WHERE build_id = $buildId").run({ buildId });
+  }
+
+  /** Answers that nobody will ask for again. */
+  forgetSealsBefore(askedAtMs: number): void {
+    this.#db.query("DELETE FROM seals WHERE asked_at_ms < $askedAtMs").run({ askedAtMs });
   }
 
   /** Binds a sandbox to its machine; the machine counts as `starting` until `setMachineState` says live. */
   recordSandbox(machineId: string, sandbox: SandboxRecord): void {
     this.#db.transaction(() => {
       this.setMachineState(machineId, "starting");
+      // A machine that is resumed still carries the run before.
+      this.#db.query("DELETE FROM sandboxes WHERE machine_id = $machineId").run({ machineId });
       this.#db
         .query(
           `INSERT INTO sandboxes (sandbox_id, machine_id, config, started_at_ms, ends_at_ms)
@@ -153,13 +235,34 @@ type Row = {
   default_workdir: string;
   guest_layer: string;
   recipe: string;
+  origin: string;
   state: MachineState;
+  seal_build_id: string | null;
   made_at_ms: number;
   sandbox_id: string | null;
   config: string | null;
   started_at_ms: number | null;
   ends_at_ms: number | null;
 };
+
+type SealRow = {
+  build_id: string;
+  sandbox_id: string;
+  memory: number;
+  disk_bytes: number | null;
+  memory_bytes: number | null;
+  asked_at_ms: number;
+};
+
+function sealOf(row: SealRow): SealRecord {
+  return {
+    buildId: row.build_id,
+    sandboxId: row.sandbox_id,
+    memory: row.memory === 1,
+    bytes: row.disk_bytes === null ? undefined : { disk: row.disk_bytes, memory: row.memory_bytes ?? 0 },
+    askedAtMs: row.asked_at_ms,
+  };
+}
 
 function entryOf(row: Row): JournalEntry {
   return {
@@ -175,7 +278,9 @@ function entryOf(row: Row): JournalEntry {
       defaultUser: row.default_user,
       defaultWorkdir: row.default_workdir,
       recipe: { guestLayer: row.guest_layer, fingerprint: row.recipe },
+      origin: row.origin === "" ? undefined : (JSON.parse(row.origin) as BuildOrigin),
       state: row.state,
+      ...(row.seal_build_id === null ? {} : { sealBuildId: row.seal_build_id }),
       madeAtMs: row.made_at_ms,
     },
     sandbox:

@@ -4,7 +4,7 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { SandboxSampleSchema } from "@sandlot/contracts/orchestrator";
 import type { Clock } from "@sandlot/lifetime";
 import { limits } from "../limits";
-import type { LiveSandbox } from "../sandboxes/sandboxes";
+import type { LiveSandbox } from "../sandboxes/entries";
 import { type GuestLine, readGuestLines } from "./guest-lines";
 import type { Recorder } from "./recorder";
 

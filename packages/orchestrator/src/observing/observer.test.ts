@@ -1,6 +1,6 @@
 import { expect, it } from "bun:test";
 import { sleep, systemClock } from "@sandlot/lifetime";
-import type { LiveSandbox } from "../sandboxes/sandboxes";
+import type { LiveSandbox } from "../sandboxes/entries";
 import { startObserver } from "./observer";
 import { Recorder } from "./recorder";
 

@@ -1,7 +1,7 @@
 /** Measures every live sandbox every few seconds and reads what its daemon wrote. Cheap: a handful of small reads each. */
 import { every, Gate } from "@sandlot/lifetime";
 import { limits } from "../limits";
-import type { LiveSandbox } from "../sandboxes/sandboxes";
+import type { LiveSandbox } from "../sandboxes/entries";
 import { type LookParts, measure, readOutput, type Watched } from "./look";
 
 export type ObserverParts = LookParts & {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "bun:test";
 import { create } from "@bufbuild/protobuf";
 import { SandboxNetworkConfigSchema } from "@sandlot/contracts/orchestrator";
 import { silentLogger } from "@sandlot/telemetry";
-import { createRequest, eventually, FakeRuntime, FakeSlots, tempNode } from "../../test/fakes";
+import { createRequest, eventually, FakeSlots, tempNode } from "../../test/fakes";
 import { parseCreate } from "../sandboxes/parse-create";
 import { startOrchestrator } from "../start";
 import { startNode } from "../start-node";
@@ -10,11 +10,12 @@ import { decide } from "./decide";
 
 async function node() {
   const temp = tempNode();
-  const runtime = new FakeRuntime();
+  const runtime = temp.runtime();
   const started = await startNode(temp.config, {
     logger: silentLogger,
     runtime,
     slots: new FakeSlots(),
+    artifacts: await temp.openArtifacts(),
     cutTraffic: () => undefined,
   });
   const { sandboxes } = started.parts;
@@ -26,7 +27,7 @@ async function node() {
     async ask(host: string, of: { target?: string; method?: string; headers?: [string, string][] } = {}) {
       const { HeaderList } = await import("@sandlot/proxy");
       const decision = await decide(
-        { find: (id) => sandboxes.find(id), isHealthy: () => true },
+        { reach: (id) => sandboxes.reach(id), find: (id) => sandboxes.find(id), isHealthy: () => true },
         {
           method: of.method ?? "GET",
           target: of.target ?? "/",
@@ -138,10 +139,10 @@ describe(decide, () => {
 describe(startOrchestrator, () => {
   it("opens both doors", async () => {
     using temp = tempNode();
-    const runtime = new FakeRuntime();
+    const runtime = temp.runtime();
     await using service = await startOrchestrator(temp.config, {
       logger: silentLogger,
-      host: { runtime, slots: new FakeSlots() },
+      host: { runtime, slots: new FakeSlots(), artifacts: await temp.openArtifacts() },
     });
     const answer = await fetch(`http://127.0.0.1:${service.proxyPort}/health`);
     expect(answer.status).toBe(200);

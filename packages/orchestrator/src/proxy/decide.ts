@@ -13,9 +13,11 @@ import {
   refusals,
   renderRefusal,
 } from "@sandlot/proxy";
-import type { LiveSandbox } from "../sandboxes/sandboxes";
+import type { LiveSandbox } from "../sandboxes/entries";
 
 export type DecideParts = {
+  /** As `find`; waits for a pause under way, so that what comes meanwhile is either served or told that it is gone. */
+  readonly reach: (sandboxId: string) => Promise<LiveSandbox | undefined>;
   /** Undefined for whatever is not running on this node. */
   readonly find: (sandboxId: string) => LiveSandbox | undefined;
   /** For `GET /health` without a sandbox in it. */
@@ -36,7 +38,7 @@ export async function decide(parts: DecideParts, request: ProxyRequest): Promise
   const refuse = (refusal: Refusal): Decision => answer(renderRefusal(refusal, request.headers));
   if (port === ENVD_PORT && isInternalRoute(request.target))
     return refuse(refusals.internalRoute(cleanPath(request.target)));
-  const sandbox = parts.find(sandboxId);
+  const sandbox = await parts.reach(sandboxId);
   if (sandbox === undefined) return refuse(refusals.notFound(sandboxId));
   const ingress = sandbox.record.config.network?.ingress;
   if (port !== ENVD_PORT && isSet(ingress?.trafficAccessToken)) {

@@ -19,7 +19,11 @@ export function createSandboxRoute(parts: NodeParts) {
   return async (request: SandboxCreateRequest): Promise<SandboxCreateResponse> => {
     if (parts.status !== ServiceInfoStatus.Healthy) throw nodeFaults.draining({ nodeId: config.nodeId });
     await requireDiskRoom({ path: config.basePath, reserveMiB: config.diskReserveMiB });
-    await sandboxes.create(parseCreate(request, Date.now()));
-    return create(SandboxCreateResponseSchema, { clientId: config.nodeId });
+    const wanted = parseCreate(request, Date.now());
+    await sandboxes.create(wanted);
+    return create(SandboxCreateResponseSchema, {
+      clientId: config.nodeId,
+      ...(wanted.filesystemBoot ? { filesystemBootApplied: true } : {}),
+    });
   };
 }

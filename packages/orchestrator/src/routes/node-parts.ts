@@ -1,5 +1,7 @@
+import type { BuildMachines } from "@sandlot/builder";
 import type { ServiceInfoStatus } from "@sandlot/contracts/info";
 import type { OrchestratorConfig } from "../config";
+import type { Garbage } from "../garbage/garbage";
 import type { HostMeter, MachineInfo } from "../info/host-metrics";
 import type { Recorder } from "../observing/recorder";
 import type { Sandboxes } from "../sandboxes/sandboxes";
@@ -12,6 +14,10 @@ export type NodeParts = {
   readonly meter: HostMeter;
   readonly machineInfo: MachineInfo;
   readonly runtimeName: string;
+  /** Why sandboxes cannot be saved with their memory here, or undefined. */
+  readonly memoryProblem: () => string | undefined;
+  readonly garbage: Garbage;
+  readonly buildMachines: BuildMachines;
   /** New with every run of the service. */
   readonly serviceId: string;
   readonly startedAtMs: number;

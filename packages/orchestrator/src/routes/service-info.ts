@@ -15,6 +15,7 @@ export function serviceInfoRoute(parts: NodeParts) {
   return async (): Promise<ServiceInfoResponse> => {
     const host = await parts.meter.read();
     const running = parts.sandboxes.list();
+    const memoryProblem = parts.memoryProblem();
     const sum = (of: (config: (typeof running)[number]["record"]["config"]) => bigint): bigint =>
       running.reduce((total, { record }) => total + of(record.config), 0n);
     return create(ServiceInfoResponseSchema, {
@@ -32,6 +33,8 @@ export function serviceInfoRoute(parts: NodeParts) {
         cpuFlags: [...parts.machineInfo.flags],
       }),
       runtime: parts.runtimeName,
+      memorySnapshots: memoryProblem === undefined,
+      memorySnapshotsProblem: memoryProblem ?? "",
       metricSandboxesRunning: BigInt(running.length),
       metricCpuPercent: BigInt(host.cpuPercent),
       metricCpuCount: BigInt(host.cpuCount),

@@ -4,12 +4,15 @@ import { SandboxService } from "@sandlot/contracts/orchestrator";
 import { Fault } from "@sandlot/faults";
 import { toConnect } from "@sandlot/faults/wire";
 import type { Logger } from "@sandlot/telemetry";
+import { checkpointSandboxRoute } from "./checkpoint-sandbox";
 import { createSandboxRoute } from "./create-sandbox";
+import { deleteBuildsRoute } from "./delete-builds";
 import { deleteSandboxRoute } from "./delete-sandbox";
 import { Health, healthRoutes } from "./grpc-health";
 import { listSandboxesRoute } from "./list-sandboxes";
 import type { NodeParts } from "./node-parts";
 import { observeSandboxesRoute } from "./observe-sandboxes";
+import { pauseSandboxRoute } from "./pause-sandbox";
 import { overrideStatusRoute, serviceInfoRoute } from "./service-info";
 import { updateSandboxRoute } from "./update-sandbox";
 
@@ -31,6 +34,9 @@ export function nodeRoutes(parts: NodeParts, logger: Logger): (router: ConnectRo
       update: guarded(updateSandboxRoute(parts)),
       list: guarded(listSandboxesRoute(parts)),
       delete: guarded(deleteSandboxRoute(parts)),
+      pause: guarded(pauseSandboxRoute(parts)),
+      checkpoint: guarded(checkpointSandboxRoute(parts)),
+      deleteBuilds: guarded(deleteBuildsRoute(parts)),
       observe: guarded(observeSandboxesRoute(parts)),
     });
     router.service(InfoService, {

@@ -5,7 +5,14 @@ import { nodeFaults } from "../faults";
 import type { SandboxRecord } from "../journal/journal";
 import { egressPolicyOf, withExplicitEgress } from "./egress-policy";
 
-export type CreateSandbox = { readonly sandbox: SandboxRecord; readonly shape: MachineShape };
+export type CreateSandbox = {
+  readonly sandbox: SandboxRecord;
+  readonly shape: MachineShape;
+  /** The same sandbox again, with its processes and identity if the build has memory. */
+  readonly isResume: boolean;
+  /** From the build's disk, whatever memory it has. */
+  readonly filesystemBoot: boolean;
+};
 
 /**
  * The control plane has validated for its users; this only keeps nonsense from becoming paths and cgroup values.
@@ -16,7 +23,7 @@ export function parseCreate(request: SandboxCreateRequest, nowMs: number): Creat
   const { sandbox: config } = request;
   if (config === undefined) throw invalid("sandbox must be set");
   if (!/^[a-z0-9]{1,64}$/.test(config.sandboxId)) throw invalid("sandbox_id must be 1 to 64 characters of a-z and 0-9");
-  if (config.buildId === "") throw invalid("build_id must be set");
+  requireBuildId(config.buildId);
   const whole = (name: string, value: bigint, min: number, max: number): number => {
     if (value < BigInt(min) || value > BigInt(max))
       throw invalid(`${name} must be from ${min} to ${max}, got ${value}`);
@@ -26,6 +33,8 @@ export function parseCreate(request: SandboxCreateRequest, nowMs: number): Creat
   egressPolicyOf(explicit);
   const startedAtMs = request.startTime === undefined ? nowMs : timestampMs(request.startTime);
   return {
+    isResume: config.snapshot === true,
+    filesystemBoot: request.filesystemBoot === true,
     sandbox: {
       sandboxId: config.sandboxId,
       config: explicit,
@@ -39,4 +48,9 @@ export function parseCreate(request: SandboxCreateRequest, nowMs: number): Creat
       diskMiB: whole("total_disk_size_mb", config.totalDiskSizeMb, 64, 64 * 1024 * 1024),
     },
   };
+}
+
+/** @throws Fault `node_request_invalid` */
+export function requireBuildId(buildId: string): void {
+  if (buildId === "") throw nodeFaults.request_invalid({ problem: "build_id must be set" });
 }

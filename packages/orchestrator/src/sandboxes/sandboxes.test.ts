@@ -2,47 +2,9 @@ import { describe, expect, it } from "bun:test";
 import { create } from "@bufbuild/protobuf";
 import { SandboxNetworkEgressConfigSchema } from "@sandlot/contracts/orchestrator";
 import { isFault } from "@sandlot/faults";
-import { silentLogger } from "@sandlot/telemetry";
-import { createRequest, eventually, FakeRuntime, FakeSlots, tempNode } from "../../test/fakes";
-import type { OrchestratorConfig } from "../config";
-import { startNode } from "../start-node";
-import { parseCreate } from "./parse-create";
+import { fakeNode } from "../../test/fake-node";
+import { eventually } from "../../test/fakes";
 import { Sandboxes } from "./sandboxes";
-
-async function fakeNode(change: Partial<OrchestratorConfig> = {}) {
-  const temp = tempNode();
-  const runtime = new FakeRuntime();
-  const slots = new FakeSlots();
-  const cuts: string[] = [];
-  const start = () =>
-    startNode(
-      { ...temp.config, ...change },
-      { logger: silentLogger, runtime, slots, cutTraffic: (machineId) => cuts.push(machineId) },
-    );
-  let node = await start();
-  return {
-    runtime,
-    slots,
-    cuts,
-    get sandboxes() {
-      return node.parts.sandboxes;
-    },
-    get warm() {
-      return node.warm;
-    },
-    make: (id: string, ...rest: Parameters<typeof createRequest> extends [string, ...infer R] ? R : never) =>
-      node.parts.sandboxes.create(parseCreate(createRequest(id, ...rest), 0)),
-    async restart() {
-      await node[Symbol.asyncDispose]();
-      node = await start();
-    },
-    async [Symbol.asyncDispose]() {
-      await node[Symbol.asyncDispose]();
-      for (const machine of [...runtime.machines.values()]) await machine.end();
-      temp[Symbol.dispose]();
-    },
-  };
-}
 
 describe(Sandboxes, () => {
   it("starts a sandbox, gives it its identity, lists it, and ends it without a trace", async () => {

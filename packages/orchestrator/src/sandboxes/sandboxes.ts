@@ -1,32 +1,18 @@
 import type { SandboxNetworkEgressConfig } from "@sandlot/contracts/orchestrator";
 import { Gate, KeyedLock, sleep, systemClock } from "@sandlot/lifetime";
+import type { MachineEnd } from "@sandlot/runtime-contract";
 import { nodeFaults } from "../faults";
-import { type Guest, type StageTimes, stopwatch } from "../guests/guest";
-import type { Lifeline } from "../guests/lifeline";
+import type { Guest, StageTimes } from "../guests/guest";
+import { applyRules } from "../guests/guest-rules";
 import type { SandboxRecord } from "../journal/journal";
 import { limits } from "../limits";
 import { attachLifeline, type BringUpParts, bringUp } from "./bring-up";
 import { egressPolicyOf, withEgress } from "./egress-policy";
+import type { Entries, Entry, LiveSandbox, SealBytes } from "./entries";
 import type { CreateSandbox } from "./parse-create";
+import { type SealSandbox, Seals, type SealsParts } from "./seals";
 
-/** A sandbox that runs on this node. */
-export type LiveSandbox = {
-  readonly guest: Guest;
-  readonly lifeline: Lifeline;
-  /** Replaced as a whole by Update. */
-  record: SandboxRecord;
-};
-
-type Entry =
-  | { readonly state: "starting"; readonly settled: Promise<unknown>; readonly stop: AbortController }
-  | { readonly state: "live"; readonly sandbox: LiveSandbox }
-  /** `gone` resolves once nothing is left: the ending is repeated until it works. Rejects only when the node stops first. */
-  | { readonly state: "ending"; readonly gone: Promise<void> };
-
-export type SandboxesParts = Omit<BringUpParts, "claims"> & {
-  /** Resets every connection of a sandbox that has just stopped being found. Must not throw. */
-  readonly cutTraffic: (machineId: string) => void;
-};
+export type SandboxesParts = Omit<BringUpParts, "claims"> & SealsParts;
 
 /**
  * The sandboxes of this node: what runs, what is being made and what is being ended. Creating, ending and updating are
@@ -35,25 +21,41 @@ export type SandboxesParts = Omit<BringUpParts, "claims"> & {
 export class Sandboxes implements AsyncDisposable {
   readonly #parts: SandboxesParts & BringUpParts;
   readonly #max: number;
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries: Entries = new Map();
+  readonly #seals: Seals;
   readonly #updates = new KeyedLock();
-  readonly #tidying = new Set<Promise<void>>();
-  readonly #clearings = new Gate(limits.clearingsAtOnce);
   readonly #stop = new AbortController();
 
   constructor(of: { maxSandboxes: number }, parts: SandboxesParts) {
     this.#max = of.maxSandboxes;
     this.#parts = { ...parts, claims: new Gate(limits.claimsAtOnce) };
+    this.#seals = new Seals(this.#entries, parts);
   }
 
-  /** Undefined for anything that is not running: starting, ending, unknown. */
+  /** Undefined for anything that is not running: starting, being paused, ending, unknown. */
   find(sandboxId: string): LiveSandbox | undefined {
     const entry = this.#entries.get(sandboxId);
-    return entry?.state === "live" ? entry.sandbox : undefined;
+    return entry?.state === "live" || entry?.state === "checkpointing" ? entry.sandbox : undefined;
   }
 
+  /** As `find`, but of one that is being paused it waits to hear how that ends: what came meanwhile must reach no seal. */
+  async reach(sandboxId: string): Promise<LiveSandbox | undefined> {
+    const entry = this.#entries.get(sandboxId);
+    if (entry?.state === "pausing") {
+      const tooLong = new AbortController();
+      const settled = entry.done.then(
+        () => undefined,
+        () => undefined,
+      );
+      await Promise.race([settled, sleep(limits.pauseHoldMs, tooLong.signal).catch(() => undefined)]);
+      tooLong.abort(new Error("no longer waiting"));
+    }
+    return this.find(sandboxId);
+  }
+
+  /** What is here and not ending; one that is being paused may yet run on. */
   list(): LiveSandbox[] {
-    return [...this.#entries.values()].flatMap((entry) => (entry.state === "live" ? [entry.sandbox] : []));
+    return [...this.#entries.values()].flatMap((entry) => ("sandbox" in entry ? [entry.sandbox] : []));
   }
 
   get startingCount(): number {
@@ -70,12 +72,12 @@ export class Sandboxes implements AsyncDisposable {
     for (;;) {
       const entry = this.#entries.get(sandboxId);
       if (entry === undefined) break;
-      if (entry.state === "live") return;
+      if (entry.state === "live" || entry.state === "checkpointing") return;
       if (entry.state === "starting") {
         await entry.settled;
         return;
       }
-      await entry.gone.catch(() => undefined);
+      await (entry.state === "pausing" ? entry.done : entry.gone).catch(() => undefined);
     }
     if (this.#stop.signal.aborted) throw this.#stop.signal.reason;
     const taken = [...this.#entries.values()].filter((entry) => entry.state !== "ending").length;
@@ -100,60 +102,69 @@ export class Sandboxes implements AsyncDisposable {
     change: { endsAtMs: number | undefined; egress: SandboxNetworkEgressConfig | undefined },
   ): Promise<void> {
     await this.#updates.run(sandboxId, async () => {
-      const sandbox = this.find(sandboxId);
+      const sandbox = await this.reach(sandboxId);
       if (sandbox === undefined) throw nodeFaults.sandbox_missing({ sandboxId });
       const { endsAtMs = sandbox.record.endsAtMs, egress } = change;
       const config = egress === undefined ? sandbox.record.config : withEgress(sandbox.record.config, egress);
       const policy = egressPolicyOf(config);
-      if (egress !== undefined) await this.#parts.slots.applyEgress(sandbox.guest.slot, policy);
+      if (egress !== undefined) await applyRules(this.#parts.slots, sandbox.guest, policy);
       this.#parts.journal.updateSandbox(sandboxId, { config, endsAtMs });
       sandbox.record = { ...sandbox.record, config, endsAtMs };
       this.#parts.events.sandboxUpdated({ sandboxId, endsAtMs, egress: egress !== undefined });
     });
   }
 
+  /** As `Seals.pause`. */
+  pause(of: SealSandbox): Promise<SealBytes> {
+    return this.#seals.pause(of);
+  }
+
+  /** As `Seals.checkpoint`. */
+  checkpoint(of: { sandboxId: string; buildId: string }): Promise<SealBytes> {
+    return this.#seals.checkpoint(of);
+  }
+
   /**
    * Ends a sandbox; resolves when no process of it is left and its traffic is cut; what its machine held is given back
-   * in the background. Joins an ending that is under way; one
-   * that is still starting is stopped first. @throws Fault `node_sandbox_missing`
+   * in the background. Joins an ending that is under way; one that is still starting or being paused is stopped first, a
+   * checkpoint is waited for. @throws Fault `node_sandbox_missing`
    */
   async end(sandboxId: string, reason: string): Promise<void> {
-    const entry = this.#entries.get(sandboxId);
-    if (entry === undefined) throw nodeFaults.sandbox_missing({ sandboxId });
-    if (entry.state === "ending") return await entry.gone;
-    if (entry.state === "live") return await this.#end(entry.sandbox, reason);
-    entry.stop.abort(nodeFaults.killed_while_starting({ sandboxId }));
-    await entry.settled.catch(() => undefined);
-    const sandbox = this.find(sandboxId); // it may have been ready just before the stop reached it
-    if (sandbox !== undefined) await this.#end(sandbox, reason);
+    const first = this.#entries.get(sandboxId);
+    if (first === undefined) throw nodeFaults.sandbox_missing({ sandboxId });
+    for (;;) {
+      const entry = this.#entries.get(sandboxId);
+      // Paused, or failed to start, just before the stop reached it: nothing of it runs either way.
+      if (entry === undefined) return void this.#parts.claimCached({ sandboxId, buildId: undefined });
+      if (entry.state === "ending") return await entry.gone;
+      if (entry.state === "live") return await this.#end(entry.sandbox, reason);
+      if (entry.state === "starting") entry.stop.abort(nodeFaults.killed_while_starting({ sandboxId }));
+      if (entry.state === "pausing") entry.stop.abort(nodeFaults.killed_while_pausing({ sandboxId }));
+      await (entry.state === "starting" ? entry.settled : entry.done).catch(() => undefined);
+    }
   }
 
-  /** Ends a guest that carries no sandbox, in the background, however often it takes. */
-  discard(guest: Guest): void {
-    this.#endUntilGone(guest, {}).catch(() => undefined); // only when the node stops: the next run goes on
-  }
-
-  /** Lets go of the sandboxes without ending them: they live on for the next run. Half-made ones are undone. */
+  /**
+   * Lets go of the sandboxes without ending them: they live on for the next run. Half-made ones are undone, half-written
+   * ones run on.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(nodeFaults.draining({ nodeId: "" }));
+    this.#parts.ends.stopRepeating();
     const entries = [...this.#entries.values()];
-    for (const entry of entries) if (entry.state === "starting") entry.stop.abort(this.#stop.signal.reason);
-    await Promise.allSettled(
-      entries.map((entry) =>
-        entry.state === "starting" ? entry.settled : entry.state === "ending" ? entry.gone : undefined,
-      ),
-    );
-    await Promise.allSettled(this.#tidying);
+    for (const entry of entries) if ("stop" in entry) entry.stop.abort(this.#stop.signal.reason);
+    await Promise.allSettled(entries.map(settledOf));
     await Promise.allSettled(this.list().map((sandbox) => sandbox.lifeline[Symbol.asyncDispose]()));
   }
 
-  async #start({ sandbox, shape }: CreateSandbox, signal: AbortSignal): Promise<void> {
-    const { sandboxId, config } = sandbox;
+  async #start(wanted: CreateSandbox, signal: AbortSignal): Promise<void> {
+    const { sandboxId, config } = wanted.sandbox;
+    const { ends } = this.#parts;
     const times: StageTimes = {};
     try {
-      const { guest, from } = await bringUp(
+      const { guest, sandbox, from } = await bringUp(
         this.#parts,
-        { sandbox, shape, times, discard: this.discard.bind(this) },
+        { ...wanted, times, discard: (useless) => ends.discard(useless) },
         signal,
       );
       this.#admit(guest, sandbox, false);
@@ -172,11 +183,21 @@ export class Sandboxes implements AsyncDisposable {
       lifeline: attachLifeline(this.#parts, { guest, config: () => sandbox.record.config, unsure }),
     };
     this.#entries.set(record.sandboxId, { state: "live", sandbox });
-    void guest.machine.ended.then((end) => {
-      if (this.find(record.sandboxId) !== sandbox || this.#stop.signal.aborted) return; // we ended it ourselves
-      this.#parts.events.sandboxLost({ sandboxId: record.sandboxId, machineId: guest.machineId, ...end });
-      this.#end(sandbox, "machine_ended").catch(() => undefined);
-    });
+    void guest.machine.ended.then((end) => this.#lost(sandbox, end));
+  }
+
+  /** Its machine ended, and we did not ask for it. */
+  async #lost(sandbox: LiveSandbox, end: MachineEnd): Promise<void> {
+    const { sandboxId } = sandbox.record;
+    const entry = this.#entries.get(sandboxId);
+    if (entry === undefined || !("sandbox" in entry) || entry.sandbox !== sandbox || this.#stop.signal.aborted) return;
+    this.#parts.events.sandboxLost({ sandboxId, machineId: sandbox.guest.machineId, ...end });
+    if ("stop" in entry) {
+      entry.stop.abort(nodeFaults.guest_ended(end));
+      await entry.done.catch(() => undefined);
+    }
+    // A pause that had all it needed is a pause: what is left of the machine is the cache's to clear away.
+    if (this.find(sandboxId) === sandbox) await this.#end(sandbox, "machine_ended").catch(() => undefined);
   }
 
   #end(sandbox: LiveSandbox, reason: string): Promise<void> {
@@ -187,7 +208,7 @@ export class Sandboxes implements AsyncDisposable {
       // From here on it is not found, so whoever sees the cut and asks again hears that it is gone.
       await Promise.resolve();
       this.#parts.cutTraffic(guest.machineId);
-      await Promise.all([sandbox.lifeline[Symbol.asyncDispose](), this.#endUntilGone(guest, times)]);
+      await Promise.all([sandbox.lifeline[Symbol.asyncDispose](), this.#parts.ends.end(guest, times)]);
       this.#entries.delete(sandboxId);
       this.#parts.events.sandboxEnded({ sandboxId, machineId: guest.machineId, reason, times });
     })();
@@ -195,35 +216,11 @@ export class Sandboxes implements AsyncDisposable {
     this.#entries.set(sandboxId, { state: "ending", gone });
     return gone;
   }
+}
 
-  /** Resolves when the machine's processes are gone; the rest goes in the background, and the journal forgets it then. */
-  async #endUntilGone(guest: Guest, times: StageTimes): Promise<void> {
-    const { journal, slots } = this.#parts;
-    const lap = stopwatch(times);
-    journal.recordEnding(guest.machineId);
-    await this.#untilDone(guest, () => guest.machine.kill());
-    lap("machine");
-    const clear = async (): Promise<void> => {
-      await guest.machine.end();
-      await slots.release(guest.slot);
-      journal.forgetMachine(guest.machineId);
-    };
-    const tidied = this.#untilDone(guest, () => this.#clearings.run(clear))
-      .catch(() => undefined) // only when the node stops: the next run goes on
-      .finally(() => this.#tidying.delete(tidied));
-    this.#tidying.add(tidied);
-  }
-
-  /** Until it works. Throws when the node stops before that; the journal says `ending`, so the next run goes on. */
-  async #untilDone(guest: Guest, work: () => Promise<void>): Promise<void> {
-    for (;;) {
-      try {
-        return await work();
-      } catch (thrown) {
-        if (this.#stop.signal.aborted) throw thrown;
-        this.#parts.events.endFailed({ machineId: guest.machineId, thrown });
-        await sleep(limits.endRetryMs, this.#stop.signal).catch(() => undefined);
-      }
-    }
-  }
+/** Undefined for one that nothing is being done to. */
+function settledOf(entry: Entry): Promise<unknown> | undefined {
+  if (entry.state === "starting") return entry.settled;
+  if (entry.state === "ending") return entry.gone;
+  return entry.state === "live" ? undefined : entry.done;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "bun:test";
 import { silentLogger } from "@sandlot/telemetry";
-import { BUILD, createRequest, eventually, FakeRuntime, FakeSlots, tempNode } from "../../test/fakes";
+import { BUILD, createRequest, eventually, FakeSlots, tempNode } from "../../test/fakes";
 import { parseCreate } from "../sandboxes/parse-create";
 import { startNode } from "../start-node";
 import { WarmPool } from "./warm-pool";
@@ -9,12 +9,15 @@ const SHAPE = { buildId: BUILD, cpuCount: 2, memoryMiB: 512, diskMiB: 1024 };
 
 async function warmNode(size: number) {
   const temp = tempNode();
-  const runtime = new FakeRuntime();
+  const runtime = temp.runtime();
   const slots = new FakeSlots();
-  const start = () =>
+  const start = async () =>
     startNode(
       { ...temp.config, warmPoolSize: size, warmBuilds: [SHAPE] },
-      { logger: silentLogger, runtime, slots, cutTraffic: () => undefined },
+      {
+        ...{ logger: silentLogger, runtime, slots, artifacts: await temp.openArtifacts() },
+        cutTraffic: () => undefined,
+      },
     );
   let node = await start();
   return {

@@ -124,7 +124,8 @@ export class WarmPool implements AsyncDisposable {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       this.#bell = Promise.withResolvers();
-      while (!signal.aborted && (await this.#step()));
+      // What fails here (the disk or the memory could not be looked at) is looked at again in the next round.
+      while (!signal.aborted && (await this.#step().catch(() => false)));
       const rest = new AbortController();
       await Promise.race([this.#bell.promise, sleep(limits.warmRoundMs, rest.signal).catch(() => undefined)]);
       rest.abort(new Error("the bell rang"));

@@ -1,0 +1,81 @@
+/**
+ * The node's door for whoever builds templates in this process: machines that are nobody's sandbox, worked on through their
+ * envd and sealed. They take their turn among the cold starts, are not listed, and end with this run of the node at the
+ * latest: the journal knows them as `starting` for good.
+ */
+import { basename } from "node:path";
+import { create } from "@bufbuild/protobuf";
+import type { BuildMachine, BuildMachines, StartBuildMachine } from "@sandlot/builder";
+import { SandboxConfigSchema } from "@sandlot/contracts/orchestrator";
+import { OPEN_EGRESS } from "@sandlot/domain";
+import { initEnvd } from "../guests/envd-door";
+import type { Guest, StartGuest } from "../guests/guest";
+import type { GuestEnds } from "../guests/guest-ends";
+import { type GuestDefaults, initBodyFor } from "../guests/init-body";
+import type { MachineRecipe } from "../guests/machine-recipe";
+import { requireDiskRoom } from "../info/disk-watermark";
+import { memoryProblem } from "../seals/memory-problem";
+import { requireSealable, type SealParts } from "../seals/seal-build";
+
+export type BuildMachinesParts = SealParts & {
+  /** Where machines' own disks lie. */
+  readonly basePath: string;
+  readonly startGuest: (of: StartGuest, signal: AbortSignal) => Promise<Guest>;
+  readonly recipe: MachineRecipe;
+  readonly ends: Pick<GuestEnds, "end" | "discard">;
+  readonly defaults: GuestDefaults;
+};
+
+export function openBuildMachines(parts: BuildMachinesParts): BuildMachines {
+  return {
+    get savesMemory() {
+      return memoryProblem(parts) === undefined;
+    },
+    get memoryProblem() {
+      return memoryProblem(parts);
+    },
+    async start(of, signal) {
+      await requireDiskRoom({ path: parts.basePath, reserveMiB: parts.diskReserveMiB });
+      const { cpuCount, memoryMiB, diskMiB, fromBuildId } = of;
+      const shape = { buildId: fromBuildId, cpuCount, memoryMiB, diskMiB };
+      const policy = { booted: OPEN_EGRESS, restored: OPEN_EGRESS };
+      const guest = await parts.startGuest({ shape, times: {}, filesystemBoot: true, policy }, signal);
+      try {
+        await introduce(parts, of, guest, signal);
+      } catch (thrown) {
+        parts.ends.discard(guest);
+        throw thrown;
+      }
+      return machineOf(parts, guest);
+    },
+  };
+}
+
+/** Tells its envd the node's certificates and proxies and what it is called. It stays without a token. */
+async function introduce(parts: BuildMachinesParts, of: StartBuildMachine, guest: Guest, signal: AbortSignal) {
+  const { sandboxId, templateId, buildId } = of;
+  const config = create(SandboxConfigSchema, { sandboxId, templateId, buildId });
+  const { defaults } = parts;
+  const body = () => initBodyFor({ config, defaults, defaultUser: "root", defaultWorkdir: "/", nowMs: Date.now() });
+  await initEnvd({ address: guest.machine.address, body, signal });
+}
+
+function machineOf(parts: BuildMachinesParts, guest: Guest): BuildMachine {
+  const { machine } = guest;
+  return {
+    address: machine.address,
+    ended: machine.ended,
+    guestLayer: basename(machine.guestLayerDir),
+    envdVersion: guest.origin.envdVersion,
+    async seal(request, signal) {
+      await requireSealable(parts, { guest, memory: request.memory });
+      await machine.freeze();
+      try {
+        return await machine.seal(request, signal);
+      } finally {
+        await machine.thaw();
+      }
+    },
+    [Symbol.asyncDispose]: () => parts.ends.end(guest, {}),
+  };
+}
