@@ -1,4 +1,5 @@
 #include "seal.h"
+#include "hard-links.h"
 #include "images.h"
 #include "lxcfs.h"
 #include "private-mounts.h"
@@ -22,7 +23,8 @@
 #define GRACE_SECONDS 20u /* for CRIU to put the processes right again after it was told to stop */
 
 /* Becomes mkfs.erofs over what the machine has written. */
-static void make_layer(const char *directory) {
+static void make_layer(const char *directory, pid_t init) {
+    link_up_names(VIEW, init);
     char pid[16];
     snprintf(pid, sizeof pid, "%d", getpid());
     replace_file(HELPER_PID, pid);
@@ -34,7 +36,9 @@ static void make_layer(const char *directory) {
 /* Unlinked files that are still open have a name only while the dump is going on, so the disk is sealed within it. */
 static int on_dumped(void) {
     const char *directory = getenv("SANDLOT_SEAL");
-    if (directory != NULL) make_layer(directory);
+    const char *init = getenv("CRTOOLS_INIT_PID");
+    if (directory == NULL || init == NULL) return 1;
+    make_layer(directory, atoi(init));
     return 1;
 }
 
@@ -158,14 +162,14 @@ int seal_machine(const struct seal_request *request) {
     enter_private_mounts(&config, request->criu_cache);
     view_upper(config.upper_dir, VIEW);
     pid_t init = 0;
-    if (request->criu != NULL && journaled_process(&config, "init.pid", &init) < 0) fail("seal", "the machine has ended");
+    if (journaled_process(&config, "init.pid", &init) < 0) fail("seal", "the machine has ended");
     pid_t helper = fork();
     if (helper < 0) fail_errno("seal", "fork");
     if (helper == 0) {
         sigset_t none;
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
-        if (request->criu == NULL) make_layer(request->directory);
+        if (request->criu == NULL) make_layer(request->directory, init);
         become_dump(&config, request, freezer, init);
     }
     int status = await_helper(helper, request->criu == NULL ? NULL : freezer, request->seconds);

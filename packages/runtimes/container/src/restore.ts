@@ -3,9 +3,10 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { machineFaults, type RestoreFrom, type SealedFile } from "@sandlot/runtime-contract";
+import { idMapImage } from "./criu-images";
 import { digestOf } from "./file-digest";
 import { limits } from "./limits";
-import { type Image, idMapImage, isImageName, PACK_NAME, SEAL_FORMAT, unpackImages } from "./seal-format";
+import { type Image, isImageName, PACK_NAME, SEAL_FORMAT, unpackImages } from "./seal-format";
 
 /** What of an image file was checked and found right, so that many restores of one seal read it once. */
 export class CheckedFiles {

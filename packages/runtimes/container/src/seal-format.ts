@@ -1,5 +1,4 @@
 /** What a seal's `memory/` holds: the large images as CRIU wrote them, all small ones in one file. */
-import { createHash } from "node:crypto";
 
 /** First part: ours, second: the processor the processes ran on. Raise the number when an older reader could not restore. */
 export const SEAL_FORMAT = `sandlot-criu-1/${process.arch}`;
@@ -49,27 +48,4 @@ function readIndex(text: string): [string, number][] | undefined {
 /** A name that cannot leave its directory. */
 export function isImageName(name: unknown): name is string {
   return typeof name === "string" && NAME.test(name);
-}
-
-function varint(value: number): number[] {
-  const bytes: number[] = [];
-  let rest = value;
-  for (; rest > 0x7f; rest = Math.floor(rest / 128)) bytes.push((rest & 0x7f) | 0x80);
-  return [...bytes, rest];
-}
-
-/**
- * The image that says which ids the machine's user namespace maps, made for another range. `image` gives the eight bytes
- * that every image starts with. One entry: field 1 the uid map, field 2 the gid map, each with (inner, outer, count).
- */
-export function idMapImage(image: Uint8Array, idBase: number, count: number): Uint8Array {
-  const extent = [0x08, ...varint(0), 0x10, ...varint(idBase), 0x18, ...varint(count)];
-  const entry = [0x0a, ...varint(extent.length), ...extent, 0x12, ...varint(extent.length), ...extent];
-  const size = Buffer.alloc(4);
-  size.writeUInt32LE(entry.length);
-  return Buffer.concat([image.subarray(0, 8), size, Buffer.from(entry)]);
-}
-
-export function sha256Of(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
 }

@@ -2,6 +2,7 @@
 import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { machineFaults, type Seal, type SealedFile, type SealRequest } from "@sandlot/runtime-contract";
+import { keepTimersGoing } from "./criu-images";
 import { errorsOf, unsealableReason } from "./criu-log";
 import { syncAndDigest, syncDirectory } from "./file-digest";
 import { parseLauncherError } from "./launcher";
@@ -86,6 +87,8 @@ async function faultOf(of: { output: string; log: string | undefined; directory:
 
 /** Small images become one file: fewer things to sync, to check and to carry away. */
 async function finishMemory(memoryDir: string): Promise<SealedFile[]> {
+  const filesPath = join(memoryDir, "files.img");
+  await writeFile(filesPath, keepTimersGoing(await readFile(filesPath)));
   const small: string[] = [];
   const large: string[] = [];
   for (const name of (await readdir(memoryDir)).sort()) {

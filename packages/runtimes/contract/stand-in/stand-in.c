@@ -1,6 +1,7 @@
 /* Plays envd in the conformance suite, so that it needs no more of a base than a shell. In the guest it runs scripts
  * that arrive on port 49983; `call` is the client for it; `try` does what scripts cannot, and prints what came of it. */
 #define _GNU_SOURCE
+#include "stand-in.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -141,6 +142,8 @@ static int try(const char *what, int amount, const char *path) {
 
 int main(int argc, char **argv) {
     if (argc >= 3 && strcmp(argv[1], "call") == 0) return call(argv[2]);
+    if (argc == 2 && strcmp(argv[1], "keep") == 0) return keep();
+    if (argc == 2 && strcmp(argv[1], "ask") == 0) return ask();
     if (argc >= 3 && strcmp(argv[1], "try") == 0) return try(argv[2], argc > 3 ? atoi(argv[3]) : 0, argc > 4 ? argv[4] : "");
     if (argc >= 4 && strcmp(argv[1], "as") == 0) {
         int id = atoi(argv[2]);
