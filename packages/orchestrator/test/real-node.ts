@@ -2,8 +2,8 @@
  * The node as its own process, with the real runtime, network and envd. Needs root, `dist/` with launcher and guest
  * layer, and SANDLOT_TEST_BASE_EROFS: an image of a Debian root.
  */
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { createClient, type Interceptor } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
 import { Process } from "@sandlot/contracts/envd/process";
@@ -15,7 +15,11 @@ import { BUILD } from "./fakes";
 const ROOT = join(import.meta.dir, "../../..");
 const BASE = process.env.SANDLOT_TEST_BASE_EROFS ?? "";
 const DIST = process.env.SANDLOT_TEST_DIST ?? join(ROOT, "dist");
+const CRIU = process.env.SANDLOT_TEST_CRIU ?? "";
 const NEEDED = [BASE, join(DIST, "launcher"), join(DIST, "guest-layer/usr/lib/sandlot/envd")];
+
+/** Whether machines can be saved with their memory. */
+export const hasCriu = CRIU !== "" && existsSync(CRIU);
 
 /** Why these tests cannot run here, or undefined. */
 export function whyNot(): string | undefined {
@@ -32,8 +36,13 @@ export async function realNode(of: { tag: string; slotCidr: string; env?: Record
   const dir = mkdtempSync("/var/tmp/sandlot-node-");
   mkdirSync(join(dir, "artifacts/builds", BUILD), { recursive: true });
   mkdirSync(join(dir, "artifacts/layers"), { recursive: true });
-  symlinkSync(BASE, join(dir, "artifacts/layers/base.erofs"));
-  const record = { version: 1, buildId: BUILD, layers: ["layers/base.erofs"], user: "root", workdir: "/root" };
+  mkdirSync(join(dir, "artifacts/guest"), { recursive: true });
+  // Named by its content, as in an installation.
+  symlinkSync(BASE, join(dir, "artifacts/layers", basename(BASE)));
+  // Where memory may name it.
+  const guestLayer = join(dir, "artifacts/guest/now");
+  cpSync(join(DIST, "guest-layer"), guestLayer, { recursive: true });
+  const record = { version: 1, buildId: BUILD, layers: [`layers/${basename(BASE)}`], user: "root", workdir: "/root" };
   writeFileSync(join(dir, "artifacts/builds", BUILD, "build.json"), JSON.stringify(record));
   const [grpcPort = 0, proxyPort = 0] = await freePorts(2);
   const env: Record<string, string> = {
@@ -43,7 +52,8 @@ export async function realNode(of: { tag: string; slotCidr: string; env?: Record
     NODE_ID: "node1",
     ORCHESTRATOR_BASE_PATH: join(dir, "node"),
     LOCAL_TEMPLATE_STORAGE_BASE_PATH: join(dir, "artifacts"),
-    GUEST_LAYER_DIR: join(DIST, "guest-layer"),
+    GUEST_LAYER_DIR: guestLayer,
+    CRIU_PATH: CRIU,
     LAUNCHER_PATH: join(DIST, "launcher"),
     INSTALLATION_TAG: of.tag,
     SLOT_CIDR: of.slotCidr,
@@ -111,6 +121,8 @@ export async function realNode(of: { tag: string; slotCidr: string; env?: Record
     grpcPort,
     start,
     stop,
+    /** Until the node dies by itself. */
+    died: async () => void (await child?.exited),
     sweep,
     tryRun,
     /** Read at the next start. */
