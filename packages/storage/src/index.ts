@@ -1,6 +1,17 @@
 export type { ArtifactStore, BuildManifest, LoadedBuild, ManifestFile, StagedBuild } from "./artifact-store";
 export { type OpenArtifactStore, openArtifactStore } from "./artifacts/open-artifact-store";
+export { type StorageConfig, storageConfig } from "./config";
 export { type InspectedContext, inspectContext } from "./contexts/inspect-context";
 export { type ContextLimits, contextLimits, TarInspector } from "./contexts/tar-inspector";
 export { storageFaults } from "./faults";
 export type { ObjectStore, StoredObject } from "./object-store";
+export { type ObjectStorePlace, openObjectStore } from "./objects/open-object-store";
+export type { S3Settings } from "./s3-settings";
+export { handleUpload, receiveUpload, type UploadDoor } from "./uploads/receive-upload";
+export {
+  type Allowed,
+  checkUploadLink,
+  openUploadLinks,
+  type UploadLinkRequest,
+  type UploadLinks,
+} from "./uploads/upload-links";

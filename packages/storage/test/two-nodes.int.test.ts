@@ -1,0 +1,152 @@
+import { afterAll, beforeAll, describe, expect, it } from "bun:test";
+import { existsSync } from "node:fs";
+import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { ArtifactStore } from "../src/artifact-store";
+import { openArtifactStore } from "../src/artifacts/open-artifact-store";
+import type { ObjectStore } from "../src/object-store";
+import { openLocalObjectStore } from "../src/objects/open-local";
+import { openS3ObjectStore } from "../src/objects/open-s3";
+import { commitDraft, GUEST, makeGuestLayer, NOTHING_PINNED, soon, tempDir } from "./fixtures";
+import { type Hop, type S3Server, settingsFor, startHop, startS3 } from "./s3-server";
+
+const codeOf = (work: Promise<unknown>): Promise<unknown> =>
+  work.then(() => "fine").catch((thrown) => thrown.code ?? thrown);
+const restsMs = [30];
+
+async function until(what: () => boolean | Promise<boolean>): Promise<void> {
+  for (const endMs = Date.now() + 10_000; !(await what()); await Bun.sleep(20))
+    if (Date.now() > endMs) throw new Error(`waited in vain: ${what}`);
+}
+
+const uploaded = (store: ArtifactStore): Promise<void> => until(() => store.pendingUploads === 0);
+
+async function keysOf(remote: ObjectStore): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const { key } of remote.list("", soon())) keys.push(key);
+  return keys;
+}
+
+describe.each(["local", "s3"] as const)("two nodes on one %s store", (kind) => {
+  let s3: S3Server | undefined;
+  let hop: Hop | undefined;
+  let shared: Awaited<ReturnType<typeof tempDir>>;
+  let remote: ObjectStore;
+  beforeAll(async () => {
+    shared = await tempDir();
+    if (kind === "local") {
+      remote = await openLocalObjectStore({ directory: shared.path });
+      return;
+    }
+    s3 = await startS3();
+    hop = await startHop(s3.url);
+    remote = await openS3ObjectStore(settingsFor(hop.url, { maxAttempts: 1 }));
+  });
+  afterAll(async () => {
+    await remote[Symbol.asyncDispose]();
+    await hop?.[Symbol.asyncDispose]();
+    await s3?.[Symbol.asyncDispose]();
+    await shared[Symbol.asyncDispose]();
+  });
+
+  it("loads on one what was committed on the other, guest layer with its modes and all", async () => {
+    await using a = await tempDir();
+    await using b = await tempDir();
+    await makeGuestLayer(a.path);
+    await using here = await openArtifactStore({ directory: a.path, remote, restsMs });
+    const base = await commitDraft(here, { buildId: "base", layer: "base layer" });
+    await commitDraft(here, { buildId: "snap", layer: "upper", below: base.layers, memory: "pages" });
+    await uploaded(here);
+    await using there = await openArtifactStore({ directory: b.path, remote, restsMs });
+    expect(await there.has("snap", soon())).toBe(true);
+    const [loaded] = await Promise.all([
+      there.load("snap", soon()),
+      there.load("snap", soon()),
+      there.load("base", soon()),
+    ]);
+    expect(await Promise.all(loaded.layerPaths.map((path) => readFile(path, "utf8")))).toEqual(["upper", "base layer"]);
+    expect(await readFile(join(loaded.memoryDir ?? "", "core-1.img"), "utf8")).toBe("core of pages");
+    const init = join(loaded.guestLayerDir ?? "", "usr/lib/init");
+    expect([await readFile(init, "utf8"), (await stat(init)).mode & 0o777]).toEqual(["the first process", 0o755]);
+    expect(await readdir(join(b.path, "staging"))).toEqual([]);
+    // What was fetched is not sent back.
+    expect(there.pendingUploads).toBe(0);
+    await here.remove(["snap"], soon());
+    expect(await here.has("snap", soon())).toBe(false);
+    await until(async () => (await keysOf(remote)).every((key) => !key.startsWith("builds/snap/")));
+    expect(await here.collect(NOTHING_PINNED)).toBe(0);
+    expect((await there.load("snap", soon())).manifest.buildId).toBe("snap");
+    await here.remove(["base"], soon());
+    await until(async () => (await keysOf(remote)).every((key) => !key.startsWith("builds/")));
+  });
+
+  it("brings back a layer that this disk has lost", async () => {
+    await using a = await tempDir();
+    await using here = await openArtifactStore({ directory: a.path, remote, restsMs });
+    await commitDraft(here, { buildId: "lost", layer: "a layer that gets lost" });
+    await uploaded(here);
+    const { layerPaths } = await here.load("lost", soon());
+    await rm(layerPaths[0] ?? "");
+    await here.load("lost", soon());
+    expect(await readFile(layerPaths[0] ?? "", "utf8")).toBe("a layer that gets lost");
+  });
+
+  it("refuses a damaged object by its name, and keeps nothing of it", async () => {
+    await using a = await tempDir();
+    await using b = await tempDir();
+    await makeGuestLayer(a.path);
+    await using here = await openArtifactStore({ directory: a.path, remote, restsMs });
+    await commitDraft(here, { buildId: "hurt", layer: "layer of hurt", memory: "hurt pages" });
+    await uploaded(here);
+    await using there = await openArtifactStore({ directory: b.path, remote, restsMs });
+    const put = (key: string, text: string) => remote.putBytes({ key, bytes: new TextEncoder().encode(text) }, soon());
+    const why = async () => (await there.load("hurt", soon()).catch((thrown) => thrown)).message;
+    await put("builds/hurt/memory/pages-1.img", "hurt pagez");
+    expect(await why()).toMatch(/^'builds\/hurt\/memory\/pages-1.img' in the store is damaged: its SHA/);
+    await put("builds/hurt/memory/pages-1.img", "hurt");
+    expect(await why()).toMatch(/^'builds\/hurt\/memory\/pages-1.img' in the store is damaged: 4 bytes/);
+    await remote.remove("builds/hurt/memory/pages-1.img", soon());
+    expect(await why()).toBe("'builds/hurt/memory/pages-1.img' is not in the store");
+    await put(`guest/${GUEST}.tar`, "no archive");
+    await rm(join(b.path, "guest", GUEST), { recursive: true, force: true });
+    expect(await why()).toMatch(/^'guest\/.*tar' in the store is damaged/);
+    await remote.remove(`guest/${GUEST}.tar.sha256`, soon());
+    await put("builds/hurt/build.json", "{");
+    expect(await why()).toMatch(/^'builds\/hurt\/build.json' in the store is damaged: not JSON/);
+    expect(existsSync(join(b.path, "builds/hurt"))).toBe(false);
+    expect(await readdir(join(b.path, "staging"))).toEqual([]);
+  });
+
+  it("goes on with uploads and removals after a restart, and gives a store configured later everything", async () => {
+    await using a = await tempDir();
+    {
+      await using alone = await openArtifactStore({ directory: a.path });
+      await commitDraft(alone, { buildId: "early", layer: "committed before there was a store" });
+    }
+    await writeFile(join(a.path, "pending/gone"), "remove\n");
+    await remote.putBytes({ key: "builds/gone/build.json", bytes: new TextEncoder().encode("{}") }, soon());
+    await using here = await openArtifactStore({ directory: a.path, remote, restsMs });
+    expect(await here.has("gone", soon())).toBe(false);
+    await uploaded(here);
+    await until(async () => (await remote.head("builds/gone/build.json", soon())) === undefined);
+    expect(await remote.head("builds/early/build.json", soon())).toBeDefined();
+    expect(await readdir(join(a.path, "pending"))).toEqual([]);
+  });
+
+  it.if(kind === "s3")("goes on committing while the store is away, and catches up", async () => {
+    if (hop === undefined) throw new Error("there is no hop");
+    await using a = await tempDir();
+    await using here = await openArtifactStore({ directory: a.path, remote, restsMs });
+    hop.mood = "busy";
+    await commitDraft(here, { buildId: "away", layer: "while away" });
+    await here.load("away", soon());
+    expect(await codeOf(here.load("elsewhere", soon()))).toBe("storage_unreachable");
+    await here.remove(["early"], soon());
+    await Bun.sleep(200);
+    expect(here.pendingUploads).toBe(1);
+    hop.mood = "well";
+    await uploaded(here);
+    await until(async () => (await remote.head("builds/early/build.json", soon())) === undefined);
+    expect(await remote.head("builds/away/build.json", soon())).toBeDefined();
+  });
+});
