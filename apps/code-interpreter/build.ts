@@ -1,5 +1,5 @@
 /** Builds the code interpreter into dist/code-interpreter, the tree that its template copies; called by the build script. */
-import { chmodSync, copyFileSync, mkdirSync, readdirSync } from "node:fs";
+import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { compileGuestProgram } from "../compile-guest-program";
 
@@ -13,9 +13,6 @@ const executable = compileGuestProgram({
   name: "code-interpreter",
 });
 const target = join(import.meta.dir, "../../dist/code-interpreter", HOME, "python");
-mkdirSync(target, { recursive: true });
-for (const name of readdirSync(PYTHON).filter((entry) => entry.endsWith(".py"))) {
-  copyFileSync(join(PYTHON, name), join(target, name));
-  chmodSync(join(target, name), 0o644);
-}
+rmSync(target, { recursive: true, force: true });
+cpSync(PYTHON, target, { recursive: true, filter: (path) => !path.includes("__pycache__") });
 console.log(`code-interpreter: ${executable}`);

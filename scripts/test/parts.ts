@@ -113,4 +113,5 @@ async function driveClients(run: Run, installation: TestInstallation, withSoak: 
 }
 
 /** Files that drive something else than the JavaScript client, and would only do so twice. */
-const isOfOneClient = (file: string): boolean => /\/(cli|curl|python)[^/]*\.test\.mjs$/.test(file);
+const isOfOneClient = (file: string): boolean =>
+  /\/(cli|code-interpreter|curl|desktop|python)[^/]*\.test\.mjs$/.test(file);

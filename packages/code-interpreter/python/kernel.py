@@ -8,8 +8,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import formats  # noqa: E402
 from ipykernel.kernelapp import IPKernelApp  # noqa: E402
+from sandlot_kernel import formats  # noqa: E402
 
 
 def main():

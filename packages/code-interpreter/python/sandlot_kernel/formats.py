@@ -1,9 +1,10 @@
 """Extra representations of results: a table's columns, a figure's chart, and randomness of one's own after a clone."""
 
-import datetime
-import math
 import random
 import sys
+
+from .charts import chart_of
+from .values import plain
 
 DATA = "application/vnd.sandlot.data+json"
 CHART = "application/vnd.sandlot.chart+json"
@@ -23,11 +24,14 @@ def install(shell):
         print_method = ObjectName("_repr_sandlot_chart_")
         _return_type = dict
 
+        # Not registered by type: the inline backend takes such registrations of figures away when it sets its own.
+        def __call__(self, shown):
+            return figure_chart(shown) if is_figure(shown) else None
+
     formatters = shell.display_formatter.formatters
     formatters[DATA] = DataFormatter(parent=shell.display_formatter)
     formatters[DATA].for_type_by_name("pandas.core.frame", "DataFrame", table_data)
     formatters[CHART] = ChartFormatter(parent=shell.display_formatter)
-    formatters[CHART].for_type_by_name("matplotlib.figure", "Figure", figure_chart)
     shell.user_ns_hidden["__sandlot_reseed__"] = reseed
     shell.user_ns["__sandlot_reseed__"] = reseed
 
@@ -39,24 +43,18 @@ def table_data(frame):
     return {str(name): [plain(value) for value in frame.iloc[:, i].tolist()] for i, name in enumerate(frame.columns)}
 
 
+def is_figure(shown):
+    figures = sys.modules.get("matplotlib.figure")
+    return figures is not None and isinstance(shown, figures.Figure)
+
+
 def figure_chart(figure):
-    import charts
-
-    return charts.chart_of(figure)
-
-
-def plain(value):
-    """A value as JSON has it: dates as ISO texts, what is no number as nothing, the rest as its text."""
-    if value is None or isinstance(value, (bool, str, int)):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
-        text = value.isoformat()
-        return None if text == "NaT" else text
-    if hasattr(value, "item") and getattr(value, "shape", None) == ():
-        return plain(value.item())
-    return str(value)
+    """None for a figure that charts do not know: its picture is shown all the same."""
+    try:
+        return chart_of(figure)
+    except Exception as error:
+        print(f"no chart of this figure: {error!r}", file=sys.__stderr__)
+        return None
 
 
 def reseed():

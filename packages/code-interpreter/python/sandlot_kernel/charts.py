@@ -2,7 +2,7 @@
 
 import re
 
-from formats import plain
+from .values import plain
 
 
 def chart_of(figure):
