@@ -1,5 +1,5 @@
 import { describe, expect, it } from "bun:test";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isFault } from "@sandlot/faults";
 import { machineFaults } from "@sandlot/runtime-contract";
@@ -259,8 +259,11 @@ describe(Seals, () => {
     await forgetMachines(node);
     await resume(node);
     await node.parts.garbage.removeBuilds([SEALED]);
+    const guestLayers = join(node.temp.dir, "artifacts/guest");
+    for (const name of ["old", "new"]) mkdirSync(join(guestLayers, name));
     await node.parts.garbage.collect();
     expect(layers()).toBe(2); // it lies on its old build
+    expect(readdirSync(guestLayers)).toEqual(["now"]); // the machine's and this run's
     await node.sandboxes.end("i1", "request");
     await eventually(() => node.slots.out.size === 0);
     await node.parts.garbage.collect();

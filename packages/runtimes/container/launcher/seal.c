@@ -44,7 +44,7 @@ static int on_dumped(void) {
 
 size_t add_common_arguments(const char **arguments, size_t count) {
     static const char *const common[] = {
-        "--tcp-established", "--ext-unix-sk", "--file-locks", "--link-remap", "--ghost-limit", "16G",
+        "--tcp-established", "--skip-in-flight", "--ext-unix-sk", "--file-locks", "--link-remap", "--ghost-limit", "16G",
         "--manage-cgroups=ignore", "--empty-ns", "net", "-v1", "--action-script", CRIU_HOOK,
     };
     for (size_t i = 0; i < sizeof common / sizeof *common; i++) arguments[count++] = common[i];
