@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import { type ConfigEntry, ConfigError, type Env, readEnv } from "@sandlot/config";
+import { type StorageConfig, storageConfig } from "@sandlot/storage";
 import type { LogLevel } from "@sandlot/telemetry";
 import { CRASH_POINTS, type CrashPoint } from "./crash-points";
 
@@ -21,6 +22,8 @@ export type OrchestratorConfig = {
   readonly basePath: string;
   /** Sealed builds: `builds/<id>/build.json` and `layers/`. */
   readonly artifactsPath: string;
+  /** What stands behind `artifactsPath`, and where uploaded build contexts go. */
+  readonly storage: StorageConfig;
   /** Directory that the runtime puts on top of every machine's layers: envd and PID 1. */
   readonly guestLayerDir: string;
   readonly launcherPath: string;
@@ -73,6 +76,7 @@ export function loadOrchestratorConfig(env: Env, seen: ConfigEntry[] = []): Orch
       nodeIp: read.text("NODE_IP", "127.0.0.1"),
       basePath: read.text("ORCHESTRATOR_BASE_PATH", "/var/lib/sandlot/node"),
       artifactsPath: read.text("LOCAL_TEMPLATE_STORAGE_BASE_PATH", "/var/lib/sandlot/artifacts"),
+      storage: storageConfig(read),
       guestLayerDir: read.text("GUEST_LAYER_DIR"),
       launcherPath: read.text("LAUNCHER_PATH"),
       installationTag: read.text("INSTALLATION_TAG"),
@@ -104,6 +108,7 @@ export function loadOrchestratorConfig(env: Env, seen: ConfigEntry[] = []): Orch
     problems.push(`INSTALLATION_TAG must be four characters of a-z and 0-9, got ${config.installationTag}`);
   if (diskReserve !== undefined && !/^\d{1,9}$/.test(diskReserve))
     problems.push(`DISK_RESERVE_MIB must be a whole number, got ${diskReserve}`);
+  if (config.storage.problem !== undefined) problems.push(config.storage.problem);
   const forces = runtimeForce.filter((word) => isRuntimeForce(word));
   if (forces.length < runtimeForce.length)
     problems.push(`RUNTIME_FORCE must hold words of ${RUNTIME_FORCES.join(", ")}, got ${runtimeForce.join(",")}`);

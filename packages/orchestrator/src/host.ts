@@ -2,7 +2,7 @@ import { systemClock } from "@sandlot/lifetime";
 import { type SlotPool, startSlotPool } from "@sandlot/network";
 import { startContainerRuntime } from "@sandlot/runtime-container";
 import type { Runtime } from "@sandlot/runtime-contract";
-import { type ArtifactStore, openArtifactStore } from "@sandlot/storage";
+import { type ArtifactStore, openArtifactStore, openObjectStore } from "@sandlot/storage";
 import type { Logger } from "@sandlot/telemetry";
 import type { OrchestratorConfig } from "./config";
 import { predefinedAllows } from "./guests/guest-proxy";
@@ -30,8 +30,10 @@ export async function startHost(config: OrchestratorConfig, logger: Logger): Pro
       { log: logger.room("network") },
     ),
   );
+  const bucket = config.storage.templates;
+  const remote = bucket === undefined ? undefined : held.use(await openObjectStore(bucket));
   const artifacts = held.use(
-    await openArtifactStore({ directory: config.artifactsPath, logger: logger.room("artifacts") }),
+    await openArtifactStore({ directory: config.artifactsPath, remote, logger: logger.room("artifacts") }),
   );
   const whole = held.move();
   return { runtime, slots, artifacts, [Symbol.asyncDispose]: () => whole.disposeAsync() };

@@ -354,6 +354,11 @@ export function tempNode(): Disposable & {
     dnsUpstreams: [],
     guestCaFile: undefined,
     guestProxy: { http: undefined, https: undefined, none: undefined },
+    storage: {
+      templates: undefined,
+      buildCache: { kind: "local", directory: join(dir, "build-cache") },
+      uploadBaseUrl: undefined,
+    },
     criuPath: undefined,
     lxcfsDir: undefined,
     diskReserveMiB: 0,

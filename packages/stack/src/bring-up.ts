@@ -115,7 +115,7 @@ async function requireFreePorts(settings: Settings, paths: DataPaths): Promise<v
 async function prepareBase(paths: DataPaths, progress: Progress, signal: AbortSignal): Promise<{ buildId: string }> {
   const recipe = await loadBaseRecipe();
   const base = await ensureBase(recipe, progress, signal);
-  return installBase({ artifacts: paths.artifacts, recipe, base });
+  return await installBase({ artifacts: paths.artifacts, recipe, base });
 }
 
 async function startServers(settings: Settings, secrets: Secrets, progress: Progress): Promise<{ hasLxcfs: boolean }> {

@@ -1,8 +1,8 @@
 import { afterAll, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { installGuestLayer, keepOneGuestLayer } from "./guest-layer";
+import { basename, join } from "node:path";
+import { installGuestLayer, keepNeededGuestLayers } from "./guest-layer";
 
 const root = mkdtempSync(join(tmpdir(), "sandlot-guest-layer-"));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -11,7 +11,7 @@ const artifacts = join(root, "artifacts");
 const envd = "usr/lib/sandlot/envd";
 const isRoot = process.getuid?.() === 0;
 
-test.skipIf(!isRoot)("a layer in use does not change when the build does, and each content has one place", () => {
+test.skipIf(!isRoot)("a layer in use does not change when the build does, and each content has one place", async () => {
   mkdirSync(join(from, "usr/lib/sandlot/lib"), { recursive: true });
   writeFileSync(join(from, envd), "one");
   chmodSync(join(from, envd), 0o755);
@@ -30,6 +30,15 @@ test.skipIf(!isRoot)("a layer in use does not change when the build does, and ea
   expect([first, second]).not.toContain(third);
   expect(readdirSync(join(artifacts, "guest"))).toHaveLength(3);
 
-  keepOneGuestLayer({ artifacts, keep: first });
-  expect(readdirSync(join(artifacts, "guest")).map((name) => join(artifacts, "guest", name))).toEqual([first]);
+  mkdirSync(join(artifacts, "builds/paused"), { recursive: true });
+  const memory = { runtime: "container", format: "1", files: [], guestLayer: basename(second) };
+  const layers = [{ sha256: "ab".repeat(32), sizeBytes: 1 }];
+  const record = { version: 2, buildId: "paused", layers, memory };
+  writeFileSync(join(artifacts, "builds/paused/build.json"), JSON.stringify(record));
+  const left = (): string[] => readdirSync(join(artifacts, "guest")).map((name) => join(artifacts, "guest", name));
+  await keepNeededGuestLayers({ artifacts, keep: first });
+  expect(left().sort()).toEqual([first, second].sort());
+  rmSync(join(artifacts, "builds"), { recursive: true });
+  await keepNeededGuestLayers({ artifacts, keep: first });
+  expect(left()).toEqual([first]);
 });

@@ -17,6 +17,7 @@ import {
   statSync,
 } from "node:fs";
 import { join, relative } from "node:path";
+import { guestLayersInUse } from "@sandlot/storage";
 
 /**
  * Copies the built layer to `<artifacts>/guest/<hash>`, whole or not at all, owned by root; costs the hashing of some
@@ -36,11 +37,13 @@ export function installGuestLayer(of: { from: string; artifacts: string }): stri
   return at;
 }
 
-/** For an installation without machines: keeps the layer that the next start will most likely want. */
-export function keepOneGuestLayer(of: { artifacts: string; keep: string | undefined }): void {
+/** For an installation without machines: keeps the layer that the next start will most likely want, and those of paused sandboxes. */
+export async function keepNeededGuestLayers(of: { artifacts: string; keep: string | undefined }): Promise<void> {
   const home = join(of.artifacts, "guest");
+  const inUse = await guestLayersInUse(of.artifacts);
   for (const name of existsSync(home) ? readdirSync(home) : [])
-    if (join(home, name) !== of.keep) rmSync(join(home, name), { recursive: true, force: true });
+    if (join(home, name) !== of.keep && !inUse.has(join(home, name)))
+      rmSync(join(home, name), { recursive: true, force: true });
 }
 
 /** Of names, modes and contents; half of a SHA-256 in hex. */

@@ -1,4 +1,5 @@
 export type { ArtifactStore, BuildManifest, LoadedBuild, ManifestFile, StagedBuild } from "./artifact-store";
+export { guestLayersInUse, installBuild } from "./artifacts/install-build";
 export { type OpenArtifactStore, openArtifactStore } from "./artifacts/open-artifact-store";
 export { type StorageConfig, storageConfig } from "./config";
 export { type InspectedContext, inspectContext } from "./contexts/inspect-context";

@@ -1,7 +1,6 @@
 /** Puts the sealed base into an installation's artifacts, as a build that nodes can start machines from. */
-import { copyFileSync, existsSync, linkSync, mkdirSync, renameSync, rmSync } from "node:fs";
-import { join } from "node:path";
-import { writeJson } from "../json-file";
+import { statSync } from "node:fs";
+import { installBuild } from "@sandlot/storage";
 import type { SealedBase } from "./build";
 import type { BaseRecipe } from "./recipe";
 
@@ -17,34 +16,23 @@ export function baseBuildId(recipe: Pick<BaseRecipe, "key">, base: Pick<SealedBa
 }
 
 /** Idempotent; costs a hard link, or a copy when the machine's cache lies on another file system. */
-export function installBase(of: { artifacts: string; recipe: BaseRecipe; base: SealedBase }): { buildId: string } {
-  const buildId = baseBuildId(of.recipe, of.base);
-  const layer = `layers/${of.base.sha256}.erofs`;
-  const target = join(of.artifacts, layer);
-  mkdirSync(join(of.artifacts, "layers"), { recursive: true });
-  if (!existsSync(target)) placeFile(of.base.layerPath, target);
-  const dir = join(of.artifacts, "builds", buildId);
-  mkdirSync(dir, { recursive: true });
-  const { user, workdir } = of.recipe;
-  writeJson(join(dir, "build.json"), {
-    version: 1,
+export async function installBase(of: {
+  artifacts: string;
+  recipe: Pick<BaseRecipe, "key" | "user" | "workdir">;
+  base: SealedBase;
+}): Promise<{ buildId: string }> {
+  const { recipe, base } = of;
+  const buildId = baseBuildId(recipe, base);
+  const manifest = {
+    version: 2,
     buildId,
-    layers: [layer],
-    user,
-    workdir,
+    createdAt: new Date().toISOString(),
+    layers: [{ sha256: base.sha256, sizeBytes: statSync(base.layerPath).size }],
+    user: recipe.user,
+    workdir: recipe.workdir,
+    envs: {},
     envdVersion: ENVD_VERSION,
-  });
+  } as const;
+  await installBuild({ directory: of.artifacts, manifest, layerPath: base.layerPath });
   return { buildId };
-}
-
-function placeFile(from: string, to: string): void {
-  try {
-    linkSync(from, to);
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code !== "EXDEV") throw thrown;
-    const draft = `${to}.new`;
-    rmSync(draft, { force: true });
-    copyFileSync(from, draft);
-    renameSync(draft, to);
-  }
 }

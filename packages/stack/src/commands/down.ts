@@ -2,7 +2,7 @@
 import { existsSync, rmSync } from "node:fs";
 import { dropMark, endProcess, findResidue, inherited, readMark, removeResidue, tryRun } from "@sandlot/host";
 import { stackFaults } from "../faults";
-import { keepOneGuestLayer } from "../guest-layer";
+import { keepNeededGuestLayers } from "../guest-layer";
 import { SWEEP_WITHIN_MS } from "../limits";
 import { holdLock } from "../lock";
 import { type DataPaths, pathsOf } from "../paths";
@@ -37,7 +37,7 @@ export async function down(of: { dataDir: string; progress: Progress; force?: Ab
     throw stackFaults.residue_left({ left: left.map(({ kind, name }) => `${kind} ${name}`).join(", ") });
   dropMark(paths.supervisor);
   const orchestrator = readSpecs(paths).find(({ name }) => name === "orchestrator");
-  keepOneGuestLayer({ artifacts: paths.artifacts, keep: orchestrator?.env.GUEST_LAYER_DIR });
+  await keepNeededGuestLayers({ artifacts: paths.artifacts, keep: orchestrator?.env.GUEST_LAYER_DIR });
   // Redis knows only what runs, and nothing does any more.
   rmSync(paths.redis, { recursive: true, force: true });
   return before.length > 0;
