@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 int mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data);
@@ -118,12 +119,19 @@ static int overlay_in_helper(const struct config *config, const int *lowers, int
     return root;
 }
 
-/* An overlay's own root is as its upper has it; the image's root, the oldest layer, says how that should be. */
-static void copy_root_mode(const char *oldest_layer, const char *upper_path) {
+/* Says of a layer that it was an upper of ours, so that its root is the machine's own. */
+#define OWN_ROOT "trusted.sandlot.root"
+
+/* An overlay's own root is as its upper has it. A machine may have changed it; else the image's root, the oldest layer, says
+ * how it should be. Layers between may come from anywhere. */
+static void copy_root(const struct config *config, const char *upper_path) {
+    size_t at = 0;
+    while (at + 1 < config->lower_count && getxattr(config->lowers[at], OWN_ROOT, NULL, 0) < 0) at++;
     struct stat image;
-    if (stat(oldest_layer, &image) < 0) fail_errno("layers", "%s", oldest_layer);
+    if (stat(config->lowers[at], &image) < 0) fail_errno("layers", "%s", config->lowers[at]);
     char *upper_root = format_path("%s/u", upper_path);
-    if (chmod(upper_root, image.st_mode & 07777) < 0) fail_errno("overlay", "%s", upper_root);
+    if (chown(upper_root, image.st_uid, image.st_gid) < 0 || chmod(upper_root, image.st_mode & 07777) < 0 || setxattr(upper_root, OWN_ROOT, "", 0, 0) < 0)
+        fail_errno("overlay", "%s", upper_root);
     free(upper_root);
 }
 
@@ -132,7 +140,7 @@ int make_root(const struct config *config, int userns) {
     if (config->lower_count == 0) fail("layers", "a machine needs a layer");
     for (size_t i = 0; i < config->lower_count; i++) lowers[i] = idmapped_clone(config->lowers[i], userns);
     char *upper_path = format_path("%s/m", config->upper_dir);
-    copy_root_mode(config->lowers[config->lower_count - 1], upper_path);
+    copy_root(config, upper_path);
     int upper = idmapped_clone(upper_path, userns);
     free(upper_path);
     int root = config->force_overlay_paths ? -1 : overlay_by_fds(config, lowers, upper);

@@ -146,6 +146,22 @@ static int await_helper(pid_t pid, const char *freezer, unsigned seconds) {
     }
 }
 
+/* CRIU would try for ten seconds to take a process from its debugger. */
+static void refuse_traced(const char *freezer) {
+    char *path = format_path("%s/cgroup.procs", freezer);
+    char *text = read_small_file(path);
+    char *pids = text == NULL ? NULL : strdup(text), *rest = NULL;
+    for (char *line = pids == NULL ? NULL : strtok_r(pids, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+        char *status_path = format_path("/proc/%s/status", line);
+        char *status = read_small_file(status_path);
+        char *tracer = status == NULL ? NULL : strstr(status, "\nTracerPid:\t");
+        if (tracer != NULL && atoi(tracer + 12) != 0) fail("unsealable", "%.*s is being traced", (int)strcspn(status + 6, "\n"), status + 6);
+        free(status_path);
+    }
+    free(pids);
+    free(path);
+}
+
 int seal_machine(const struct seal_request *request) {
     struct config config;
     int lock = lock_path(request->config_path);
@@ -159,6 +175,7 @@ int seal_machine(const struct seal_request *request) {
     setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
 
     const char *freezer = freezer_of(&config);
+    if (request->criu != NULL) refuse_traced(freezer);
     enter_private_mounts(&config, request->criu_cache);
     view_upper(config.upper_dir, VIEW);
     pid_t init = 0;

@@ -15,6 +15,11 @@ export const containerFaults = defineFaults("container", {
   no_cgroups: { kind: "unavailable", say: (f: { missing: string }) => `this host has no cgroup for ${f.missing}` },
   ids_exhausted: { kind: "limited", say: (f: { ranges: number }) => `all ${f.ranges} id ranges are in use` },
   no_mkfs: { kind: "unavailable", say: (f: { reason: string }) => `mkfs.ext4 failed: ${f.reason}` },
+  seal_stuck: {
+    kind: "timed_out",
+    say: (f: { machineId: string; waitedMs: number }) =>
+      `machine ${f.machineId} is still being sealed by an earlier process after ${f.waitedMs} ms`,
+  },
   freeze_stuck: {
     kind: "timed_out",
     say: (f: { machineId: string; waitedMs: number }) =>

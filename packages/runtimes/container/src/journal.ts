@@ -60,7 +60,9 @@ export async function machineIdsIn(machinesDir: string): Promise<string[]> {
   return readdir(machinesDir).catch(() => []);
 }
 
-export async function readProcess(dir: string, name: "init.pid" | "launcher.pid"): Promise<ProcessRecord | undefined> {
+export type ProcessName = "init.pid" | "launcher.pid" | "seal.pid";
+
+export async function readProcess(dir: string, name: ProcessName): Promise<ProcessRecord | undefined> {
   const text = await readFile(join(dir, name), "utf8").catch(() => "");
   const [pid, startTime] = text.trim().split(" ");
   return pid === undefined || startTime === undefined ? undefined : { pid: Number(pid), startTime };

@@ -12,6 +12,8 @@ export const limits = {
   killMs: 1_000,
   /** How long a whole seal may take in the helper until it is told to stop, in seconds. */
   sealSeconds: 120,
+  /** How long a seal that an earlier process began may take to stop and put the machine right, in milliseconds. */
+  sealStopMs: 45_000,
   /** Image files whose checksum is remembered as right; each costs some 200 bytes. */
   checkedFiles: 20_000,
   /** Rest between looks at machines whose end no event tells (no v2 cgroup, launcher killed), in milliseconds. */

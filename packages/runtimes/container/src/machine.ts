@@ -13,6 +13,7 @@ import type {
 import { hadOutOfMemory, readStats, setFrozen } from "./cgroup-state";
 import type { MachineCgroups } from "./cgroups";
 import { isAlive, type MachineRecord, type ProcessRecord, readExitCode, readProcess } from "./journal";
+import { endLeftSeal } from "./left-seal";
 import { limits } from "./limits";
 import { readOutput } from "./output";
 
@@ -44,6 +45,7 @@ export class ContainerMachine implements Machine {
   #settled = false;
   #ending: Promise<void> | undefined;
   #sealing: Promise<unknown> = Promise.resolve();
+  #othersSealed = false;
 
   constructor(parts: MachineParts) {
     this.#parts = parts;
@@ -58,18 +60,28 @@ export class ContainerMachine implements Machine {
   }
 
   async freeze(): Promise<void> {
+    await this.#unsealed();
     await setFrozen({ ...this.#parts, machineId: this.machineId, frozen: true });
   }
 
   async thaw(): Promise<void> {
+    await this.#unsealed();
     await setFrozen({ ...this.#parts, machineId: this.machineId, frozen: false });
   }
 
   /** One at a time: a second seal waits for the first. */
   seal(request: SealRequest, signal: AbortSignal): Promise<Seal> {
-    const seal = this.#sealing.then(() => this.#parts.seal(request, signal));
+    const seal = this.#unsealed().then(() => this.#parts.seal(request, signal));
     this.#sealing = seal.catch(() => undefined);
     return seal;
+  }
+
+  /** Resolves when nobody is sealing it: neither we, nor the helper of a process that was killed meanwhile. */
+  async #unsealed(): Promise<void> {
+    await this.#sealing;
+    if (this.#othersSealed) return;
+    await endLeftSeal({ ...this.#parts, machineId: this.machineId });
+    this.#othersSealed = true;
   }
 
   async stats(): Promise<MachineStats> {

@@ -79,6 +79,7 @@ async function runSeal({ tools, dir, request, signal }: Parameters<typeof sealMa
 async function faultOf(of: { output: string; log: string | undefined; directory: string }): Promise<Error> {
   const { stage, reason } = parseLauncherError(of.output);
   const log = of.log === undefined ? "" : await readFile(of.log, "utf8").catch(() => "");
+  if (stage === "unsealable") return machineFaults.unsealable({ reason });
   const unsealable = stage === "criu" && !/No space left/.test(log + of.output) ? unsealableReason(log) : undefined;
   if (unsealable !== undefined) return machineFaults.unsealable({ reason: unsealable });
   const said = errorsOf(log).at(0);

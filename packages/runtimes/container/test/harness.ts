@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "@sandlot/lifetime";
 import type { Machine, MachineSlot } from "@sandlot/runtime-contract";
-import type { Answer, ConformanceHarness } from "@sandlot/runtime-contract/conformance";
+import type { Answer, ConformanceHarness, Place } from "@sandlot/runtime-contract/conformance";
 import { compileStandIn } from "@sandlot/runtime-contract/stand-in";
 import { silentLogger } from "@sandlot/telemetry";
 import { buildContainerRuntime } from "../build";
@@ -29,6 +29,12 @@ export function canRunMachines(): string | undefined {
   return undefined;
 }
 
+/** Where the tests' CRIU is; without one, what needs it counts as skipped. */
+export function testCriu(): string | undefined {
+  const path = process.env.SANDLOT_TEST_CRIU;
+  return path === undefined || path === "" ? undefined : path;
+}
+
 export type ContainerHarness = ConformanceHarness & { readonly config: ContainerRuntimeConfig };
 
 /** @param letter tells the harnesses of one process apart; other processes on this host may run the same tests now */
@@ -47,12 +53,14 @@ export async function containerHarness(
   await cp(standIn, caller);
   const given = process.env.SANDLOT_TEST_BASE_EROFS;
   const base = given === undefined ? await makeTinyBase(root) : ({ kind: "erofs", path: given } as const);
+  const criuPath = testCriu();
   const config: ContainerRuntimeConfig = {
     nodeDir,
     tag,
     launcherPath: join(root, "launcher"),
     guestLayerDir: join(root, "guest-layer"),
     upperPoolSize: 2,
+    ...(criuPath === undefined ? {} : { criuPath }),
     ...extra,
   };
   let slots = 0;
@@ -66,6 +74,7 @@ export async function containerHarness(
       return leaseBareSlot(tag, slots);
     },
     run: (slot, script) => runInMachine(caller, slot, script),
+    place: (of) => makePlace(root, of?.roomBytes),
     orphan: (machine) => killLauncher(nodeDir, machine),
     residue: () => residueOf(tag, nodeDir, "/machines/"),
     async close() {
@@ -91,6 +100,19 @@ async function leaseBareSlot(tag: string, index: number): Promise<MachineSlot & 
       const links = await sh("ip", "-n", name, "-o", "link");
       await sh("ip", "netns", "del", name);
       if (links.includes("guest0")) throw new Error(`slot ${name} still held a machine's link`);
+    },
+  };
+}
+
+/** @param roomBytes mounts a disk of that size */
+async function makePlace(root: string, roomBytes?: number): Promise<Place> {
+  const path = await mkdtemp(join(root, "place-"));
+  if (roomBytes !== undefined) await sh("mount", "-t", "tmpfs", "-o", `size=${roomBytes},mode=0755`, "place", path);
+  return {
+    path,
+    async [Symbol.asyncDispose]() {
+      if (roomBytes !== undefined) await sh("umount", path);
+      await rm(path, { recursive: true, force: true });
     },
   };
 }

@@ -5,14 +5,17 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -136,6 +139,25 @@ static int try(const char *what, int amount, const char *path) {
         if (other == 0) _exit(0);
         waitpid(other, NULL, 0);
         printf("%ld\n", now.tv_sec * 1000 + now.tv_nsec / 1000000);
+    } else if (strcmp(what, "setxattr") == 0) puts(outcome(setxattr(path, "user.kept", "a value", 7, 0)));
+    else if (strcmp(what, "getxattr") == 0) {
+        ssize_t length = getxattr(path, "user.kept", buffer, sizeof buffer);
+        printf("%.*s\n", (int)length, buffer);
+    } else if (strcmp(what, "setcap") == 0) {
+        struct vfs_cap_data caps = {.magic_etc = VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE, .data = {{.permitted = 1u << CAP_NET_RAW}}};
+        puts(outcome(setxattr(path, "security.capability", &caps, sizeof caps, 0)));
+    } else if (strcmp(what, "getcap") == 0) {
+        ssize_t length = getxattr(path, "security.capability", buffer, sizeof buffer);
+        for (ssize_t i = 0; i < length; i++) printf("%02x", (unsigned char)buffer[i]);
+        puts(length < 0 ? strerror(errno) : "");
+    } else if (strcmp(what, "trace") == 0) { /* a process under a debugger, for ever */
+        pid_t pid = fork();
+        for (;;) {
+            if (pid == 0) pause();
+            if (ptrace(PTRACE_ATTACH, pid, NULL, NULL) < 0) return 1;
+            waitpid(pid, NULL, 0);
+            for (;;) pause();
+        }
     } else return 2;
     return 0;
 }
