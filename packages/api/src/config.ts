@@ -25,6 +25,10 @@ export type ApiConfig = {
   readonly domain: string;
   /** Scheme, domain and port of the edge that visitors reach, such as `https://sandlot.test:3443`; for links. */
   readonly trafficOrigin: string;
+  /** Where uploaded files of COPY steps lie when the build cache is a directory; builders look there too. */
+  readonly buildCachePath: string;
+  /** `from=to` rules: mirrors of registries, and templates that stand for images. */
+  readonly imageMirrors: readonly string[];
   /** `host:port` of every node's gRPC. */
   readonly nodeAddresses: readonly string[];
   readonly logLevel: "error" | "warn" | "info" | "debug" | "silent";
@@ -48,6 +52,8 @@ export function loadApiConfig(env: Env, seen: ConfigEntry[] = []): ApiConfig {
       identityIssuer: read.optionalText("IDENTITY_ISSUER"),
       domain: read.text("DOMAIN_NAME", "sandlot.test"),
       trafficOrigin: read.text("TRAFFIC_ORIGIN", `https://${read.text("DOMAIN_NAME", "sandlot.test")}`),
+      buildCachePath: read.text("LOCAL_BUILD_CACHE_STORAGE_BASE_PATH", "/var/lib/sandlot/build-cache"),
+      imageMirrors: read.list("IMAGE_MIRRORS", ["e2bdev/base=template:base"]),
       nodeAddresses: read.list("LOCAL_ORCHESTRATOR_ADDRESS", ["127.0.0.1:5008"]),
       logLevel: read.oneOf("LOG_LEVEL", ["error", "warn", "info", "debug", "silent"], "info"),
     }),

@@ -32,6 +32,28 @@ export const apiFaults = defineFaults("api", {
         ? "the template has no envd version: you need to re-build the template to use secured access"
         : `envd ${f.version} of the template is not compatible with secured access: re-build the template`,
   },
+  foreign_namespace: {
+    kind: "invalid",
+    say: (f: { namespace: string; slug: string }) => `namespace '${f.namespace}' must match your team '${f.slug}'`,
+  },
+  uuid_tag: { kind: "invalid", say: () => "tag cannot be a UUID" },
+  bad_tag: { kind: "invalid", say: (f: { tag: string }) => `invalid tag '${f.tag}'` },
+  default_tag: { kind: "invalid", say: () => "the 'default' tag cannot be removed" },
+  bad_size: { kind: "invalid", say: (f: { why: string }) => f.why },
+  bad_hash: { kind: "invalid", say: () => "the hash must be 64 hex digits" },
+  bad_sdk_version: { kind: "invalid", say: (f: { version: string }) => `'${f.version}' is no version of a client` },
+  bad_build_id: { kind: "invalid", say: (f: { buildId: string }) => `Invalid build ID: ${f.buildId}` },
+  build_missing: { kind: "invalid", say: (f: { buildId: string }) => `Build '${f.buildId}' not found` },
+  build_not_waiting: { kind: "invalid", say: () => "build is not in waiting state" },
+  build_not_started: { kind: "broken", say: (f: { why: string }) => `Error when starting template build: ${f.why}` },
+  no_builder: { kind: "unavailable", say: () => "no node that builds templates is ready" },
+  template_in_use: {
+    kind: "invalid",
+    say: (f: { templateId: string; how: "running" | "paused" }) =>
+      `cannot delete template '${f.templateId}' because there are ${f.how} sandboxes using it`,
+  },
+  bad_upload_link: { kind: "forbidden", say: (f: { why: string }) => `the upload link is refused: ${f.why}` },
+  bad_upload: { kind: "invalid", say: (f: { why: string }) => `the upload is refused: ${f.why}` },
   team_mismatch: { kind: "invalid", say: () => "Team ID param mismatch with the API key" },
   rules_not_in_force: {
     kind: "unavailable",

@@ -70,4 +70,26 @@ export const limits = {
   identityKeysMs: 60_000,
   /** How old the admin's counts may be. */
   adminCountsMs: 5_000,
+
+  /** Telling a builder what to build. */
+  buildCreateMs: 10_000,
+  /** How long a builder may hold a question about a build until there is something new. */
+  buildPollMs: 10_000,
+  buildEntriesAtOnce: 1_000,
+  buildRetryMs: 500,
+  /** How often the database is asked which builds are under way: those of other replicas, and of before a restart. */
+  buildLookMs: 1_000,
+  /** So long a builder may not know a build yet that was just started. */
+  buildStartGraceMs: 5_000,
+  /** A builder that has not answered for so long has lost its builds. */
+  builderSilentMs: 120_000,
+  /** A build that was registered and never started fails then. */
+  buildWaitingMs: 40 * 60_000,
+  buildCancelMs: 60_000,
+  buildLogDays: 30,
+  /** How long a link for an upload is good. */
+  uploadLinkMs: 30 * 60_000,
+  /** One upload, compressed as it comes. */
+  uploadBytes: 5 * 1024 ** 3,
+  uploadMs: 3_600_000,
 } as const;

@@ -1,6 +1,7 @@
 /** Wiring: what the api is made of, in the order it starts; disposed of newest first. */
 import { openDatabase } from "@sandlot/db";
 import { systemClock } from "@sandlot/lifetime";
+import { parseMirrors } from "@sandlot/oci-images";
 import { openState } from "@sandlot/state";
 import { type Logger, startLogger } from "@sandlot/telemetry";
 import { startAuthenticator } from "./auth/authenticate";
@@ -22,6 +23,10 @@ import { startNodeSync } from "./sandboxes/node-sync";
 import type { SandboxParts } from "./sandboxes/parts";
 import { openIdentity } from "./secrets/identity";
 import { openVault } from "./secrets/vault";
+import { startBuildWatch } from "./templates/build-watch";
+import type { TemplateParts } from "./templates/parts";
+import { receiveUpload } from "./templates/receive-upload";
+import { checkUploadLink, UPLOAD_PATH } from "./templates/upload-link";
 
 export type Api = AsyncDisposable & {
   /** REST, `http://host:port`. */
@@ -62,6 +67,8 @@ export async function startApi(config: ApiConfig, given: { logger?: Logger } = {
     tokenSeed: config.tokenSeed.reveal(),
   };
   held.use(startNodeSync(parts));
+  const builds = held.use(startBuildWatch({ db, nodes, logger: logger.room("builds") }));
+  const templates: TemplateParts = { ...parts, builds, mirrors: parseMirrors(config.imageMirrors) };
   const internal = held.use(
     await startInternalServer({
       host: config.internalListenHost,
@@ -73,8 +80,16 @@ export async function startApi(config: ApiConfig, given: { logger?: Logger } = {
   const teams = startTeamLookup({ db, clock, logger: logger.room("auth") });
   const authenticate = startAuthenticator({ teams, adminToken: config.adminToken });
   let isDraining = false;
-  const handlers = handlersOf({ ...parts, isDraining: () => isDraining, trafficOrigin: config.trafficOrigin });
-  const app = buildApp({ handlers, authenticate, logger: logger.room("http") });
+  const { trafficOrigin } = config;
+  const handlers = handlersOf({ ...parts, ...templates, isDraining: () => isDraining, trafficOrigin });
+  const uploads = {
+    path: UPLOAD_PATH,
+    receive: async (request: Request) => {
+      const target = checkUploadLink({ seed: templates.tokenSeed, url: new URL(request.url), nowMs: clock.nowMs() });
+      await receiveUpload({ request, target, cacheDir: config.buildCachePath });
+    },
+  };
+  const app = buildApp({ handlers, authenticate, uploads, logger: logger.room("http") });
   const web = held.use(serve({ app, host: config.listenHost, port: config.port }));
   held.defer(() => {
     isDraining = true;

@@ -62,6 +62,14 @@ const own = () => ({ sandboxID: sandboxId });
 const fresh = async () => ({ sandboxID: await at.create() });
 const team = () => ({ teamID: at.teamId });
 
+/** A registered template with its waiting build. */
+const someBuild = async (): Promise<{ templateID: string; buildID: string }> => {
+  const made = await at.call("POST", "/v3/templates", { body: { name: `made-${crypto.randomUUID()}` } });
+  return { templateID: String(made.body.templateID), buildID: String(made.body.buildID) };
+};
+const forgetBuilds = () =>
+  at.call("POST", `/admin/teams/${at.teamId}/builds/cancel`, { headers: { "X-Admin-Token": ADMIN } });
+
 const CASES: Record<string, () => Case | Promise<Case>> = {
   getHealth: () => ({ status: 200 }),
   getIdentityKeys: () => ({ status: 200 }),
@@ -102,6 +110,27 @@ const CASES: Record<string, () => Case | Promise<Case>> = {
   createSshKey: () => ({ body: { publicKey: SSH_KEY, name: "n", ttl: 60 }, status: 201 }),
   deleteSshKey: async () => ({ path: { sshKeyID: await someSshKey() }, status: 204, foreign: 404 }),
   listTemplates: () => ({ status: 200 }),
+  listTemplatesV2: () => ({ query: "limit=2", status: 200 }),
+  createTemplateV1: () => ({ body: { dockerfile: "FROM scratch" }, status: 202 }),
+  createTemplateV2: () => ({ body: { alias: "second" }, status: 202 }),
+  createTemplateV3: () => ({ body: { name: "third:v1", tags: ["a"] }, status: 202 }),
+  rebuildTemplate: async () => ({ path: await someBuild(), body: { dockerfile: "FROM x" }, status: 202, foreign: 403 }),
+  getTemplate: () => ({ path: { templateID: at.templateId }, status: 200, foreign: 403 }),
+  updateTemplate: async () => ({ path: await someBuild(), body: { public: false }, status: 200, foreign: 403 }),
+  updateTemplateV2: async () => ({ path: await someBuild(), body: { public: false }, status: 200, foreign: 403 }),
+  deleteTemplate: async () => ({ path: await someBuild(), status: 204, foreign: 404 }),
+  assignTemplateTags: () => ({ body: { target: at.templateId, tags: ["x"] }, status: 201, foreign: 403 }),
+  deleteTemplateTags: () => ({ body: { name: at.templateId, tags: ["x"] }, status: 204, foreign: 403 }),
+  listTemplateTags: () => ({ path: { templateID: at.templateId }, status: 200, foreign: 403 }),
+  getTemplateFileLink: () => ({ path: { templateID: at.templateId, hash: "0".repeat(64) }, status: 201, foreign: 403 }),
+  startTemplateBuild: async () => ({ path: await someBuild(), status: 202, foreign: 403 }),
+  startTemplateBuildV2: async () => ({
+    ...{ path: await someBuild(), body: { fromTemplate: "base" } },
+    ...{ status: 202, foreign: 403 },
+  }),
+  getTemplateBuildStatus: async () => ({ path: await someBuild(), status: 200, foreign: 403 }),
+  getTemplateBuildLogs: async () => ({ path: await someBuild(), query: "limit=5", status: 200, foreign: 403 }),
+  cancelTeamBuilds: () => ({ path: { teamID: at.otherTeamId }, status: 200 }),
   getTemplateAlias: () => ({ path: { alias: "mine" }, status: 200, foreign: 403 }),
   listTeams: () => ({ status: 200 }),
   getTeamMetrics: () => ({ path: team(), status: 200, foreign: 403 }),
@@ -212,6 +241,7 @@ it("has a case for every built operation, and for no other", () => {
 
 for (const operation of operations) {
   describe(`${operation.method} ${operation.path}`, () => {
+    afterAll(async () => void (await forgetBuilds()));
     it("refuses missing and wrong credentials with 401", async () => {
       if (operation.security.length === 0) return;
       const [first] = operation.security;

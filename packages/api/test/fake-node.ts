@@ -5,7 +5,7 @@ import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
-import { InfoService, ServiceInfoStatus } from "@sandlot/contracts/info";
+import { InfoService, ServiceInfoRole, ServiceInfoStatus } from "@sandlot/contracts/info";
 import {
   type RunningSandbox,
   RunningSandboxSchema,
@@ -15,6 +15,7 @@ import {
   SandboxService,
 } from "@sandlot/contracts/orchestrator";
 import { sleep } from "@sandlot/lifetime";
+import { type FakeBuilder, fakeBuilder } from "./fake-builder";
 
 export type FakeNode = AsyncDisposable & {
   readonly address: string;
@@ -28,6 +29,7 @@ export type FakeNode = AsyncDisposable & {
   /** What Observe hands out, all of it every time: who asks must bear hearing a thing again. */
   readonly samples: SandboxSample[];
   readonly lines: SandboxLogLine[];
+  readonly templates: FakeBuilder;
 };
 
 export async function startFakeNode(nodeId = "node-1"): Promise<FakeNode> {
@@ -37,6 +39,7 @@ export async function startFakeNode(nodeId = "node-1"): Promise<FakeNode> {
   const refusals: ConnectError[] = [];
   const samples: SandboxSample[] = [];
   const lines: SandboxLogLine[] = [];
+  const templates = fakeBuilder();
   const runId = crypto.randomUUID();
   const knobs = { createDelayMs: 0, status: ServiceInfoStatus.Healthy };
   const need = (sandboxId: string): RunningSandbox => {
@@ -50,6 +53,7 @@ export async function startFakeNode(nodeId = "node-1"): Promise<FakeNode> {
         nodeId,
         serviceId: "fake",
         serviceStatus: knobs.status,
+        serviceRoles: [ServiceInfoRole.TemplateBuilder, ServiceInfoRole.Orchestrator],
         metricCpuCount: 8n,
         metricSandboxesRunning: BigInt(running.size),
       }),
@@ -101,13 +105,17 @@ export async function startFakeNode(nodeId = "node-1"): Promise<FakeNode> {
       },
     });
   };
-  const server = createServer(connectNodeAdapter({ routes }));
+  const withTemplates = (router: ConnectRouter): void => {
+    routes(router);
+    templates.serve(router);
+  };
+  const server = createServer(connectNodeAdapter({ routes: withTemplates }));
   const sessions = new Set<ServerHttp2Session>();
   server.on("session", (session) => sessions.add(session));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return Object.assign(knobs, {
     address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
-    ...{ running, ended, created, refusals, samples, lines },
+    ...{ running, ended, created, refusals, samples, lines, templates },
     async [Symbol.asyncDispose]() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       for (const session of sessions) session.destroy();

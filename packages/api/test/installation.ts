@@ -1,4 +1,7 @@
 /** An api with a real PostgreSQL and Redis and a fake node, seeded with two teams and the `base` template. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Secret } from "@sandlot/config";
 import { ensureInstallation, migrate, openDatabase, registerTemplateBuild } from "@sandlot/db";
 import { silentLogger, startLogger } from "@sandlot/telemetry";
@@ -39,6 +42,8 @@ export async function startInstallation(of: { listenHost?: string; secretsKey?: 
   const [postgres, redis, node] = await Promise.all([startPrivatePostgres(), startPrivateRedis(), startFakeNode()]);
   for (const part of [postgres, redis, node]) held.use(part);
   const { connectionString } = postgres;
+  const buildCache = await mkdtemp(join(tmpdir(), "sandlot-uploads-"));
+  held.defer(() => rm(buildCache, { recursive: true, force: true }));
   await migrate({ connectionString });
   await using db = openDatabase({ connectionString });
   const { teamId } = await ensureInstallation(db, { apiKey: KEY, accessToken: TOKEN });
@@ -64,6 +69,8 @@ export async function startInstallation(of: { listenHost?: string; secretsKey?: 
         nodeToken: new Secret(NODE_TOKEN),
         identityIssuer: undefined,
         domain: "sandlot.test",
+        buildCachePath: buildCache,
+        imageMirrors: ["e2bdev/base=template:base"],
         nodeAddresses: [node.address],
         logLevel: "info",
       },

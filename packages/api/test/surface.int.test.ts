@@ -52,7 +52,7 @@ it("answers everything that is no request of the contract in JSON", async () => 
       "validation error: Content-Type must be application/json, got 'text/plain'",
     ],
     ["GET", "/v3/templates", {}, 404, "no operation"],
-    ["POST", "/v3/templates", { body: {} }, 501, "createTemplateV3 (POST /v3/templates) is not supported yet"],
+    ["POST", "/v3/templates", { body: {} }, 400, "validation error: body must have a name"],
     ["GET", "/sandboxes/metrics", {}, 400, "validation error: query parameter sandbox_ids is missing"],
     ["GET", "/volumes", {}, 501, "listVolumes (GET /volumes) is not supported yet"],
     ["GET", "/%ff%zz", {}, 404, "no operation"],

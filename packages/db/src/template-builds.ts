@@ -101,9 +101,12 @@ export type UnfinishedBuild = {
   readonly isStarted: boolean;
 };
 
-export async function readStartedBuilds(db: Queries): Promise<UnfinishedBuild[]> {
+/** Those that a builder was told to make. */
+export async function readStartedBuilds(db: Queries): Promise<(UnfinishedBuild & { startedAtMs: number })[]> {
   const rows = await db.run(listUnfinishedBuilds, undefined);
-  return rows.filter(({ status }) => status === "building").map(toUnfinished);
+  return rows
+    .filter(({ status }) => status === "building")
+    .map((row) => ({ ...toUnfinished(row), startedAtMs: row.startedAt?.getTime() ?? 0 }));
 }
 
 /** Of a team, or of a template. */

@@ -7,7 +7,7 @@ import { cors } from "hono/cors";
 import type { Authenticator } from "../auth/authenticate";
 import { apiFaults } from "../faults";
 import { type OperationSpec, readOperations } from "./document";
-import type { AnyAnswer, AnyHandler, Handlers } from "./handlers";
+import type { AnyAnswer, AnyHandler, CallingClient, Handlers } from "./handlers";
 import { readBody } from "./read-body";
 import { compileValidators, type Validator } from "./validate";
 
@@ -41,7 +41,15 @@ function render({ status, headers, body, text }: AnyAnswer): Response {
   return body === undefined ? new Response(null, init) : Response.json(body, init);
 }
 
-export function buildApp(of: { handlers: Handlers; authenticate: Authenticator; logger: Logger }): Hono {
+export type AppParts = {
+  readonly handlers: Handlers;
+  readonly authenticate: Authenticator;
+  /** PUT below this path, which is no part of the contract: links lead there that the contract hands out. */
+  readonly uploads: { readonly path: string; readonly receive: (request: Request) => Promise<void> };
+  readonly logger: Logger;
+};
+
+export function buildApp(of: AppParts): Hono {
   const operations = readOperations();
   const validators = compileValidators(operations);
   const app = new Hono();
@@ -49,6 +57,12 @@ export function buildApp(of: { handlers: Handlers; authenticate: Authenticator; 
   app.onError((thrown, c) => refuse(thrown, of.logger, { method: c.req.method, path: c.req.path }));
   app.notFound((c) => refuse(apiFaults.no_route({ method: c.req.method, path: c.req.path }), of.logger, {}));
   addLegacyRoutes(app);
+  app.put(`${of.uploads.path}/*`, (c) =>
+    of.uploads
+      .receive(c.req.raw)
+      .then(() => new Response(null, { status: 200 }))
+      .catch((thrown) => refuse(thrown, of.logger, { operation: "upload" })),
+  );
   for (const operation of operations) {
     const validate = validators.get(operation.id);
     const handler = (of.handlers as Record<string, unknown>)[operation.id] as AnyHandler | undefined;
@@ -80,7 +94,14 @@ async function answer(of: {
   const body = operation.body === undefined ? new Uint8Array() : await readBody(request);
   const checked = validate({ path, query, contentType: request.headers.get("content-type"), body });
   // The handler gets no request signal on purpose: a caller that hangs up must not undo half of a change.
-  return render(await handler({ ...checked, team, user }));
+  return render(await handler({ ...checked, team, user, client: clientOf(request) }));
+}
+
+/** A proxy in front says by its header that callers reach it by TLS. */
+function clientOf({ headers, url }: Request): CallingClient {
+  const { protocol, host } = new URL(url);
+  const scheme = headers.get("x-forwarded-proto") === "https" ? "https:" : protocol;
+  return { userAgent: headers.get("user-agent") ?? "", origin: `${scheme}//${headers.get("host") ?? host}` };
 }
 
 /** Paths of clients long gone: they are told to update. */

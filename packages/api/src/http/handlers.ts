@@ -32,7 +32,16 @@ type Teamless =
   | "killTeamSandboxes"
   | "createTeamApiKey"
   | "deleteTeamApiKey"
-  | "countRunningSandboxes";
+  | "countRunningSandboxes"
+  | "cancelTeamBuilds";
+
+/** What a few operations want to know of the caller's own side. */
+export type CallingClient = {
+  /** Empty when none was sent. */
+  readonly userAgent: string;
+  /** This service as the caller reaches it, `http://host:port`. */
+  readonly origin: string;
+};
 
 export type Call<Id extends OperationId> = {
   readonly path: PartOf<operations[Id], "path">;
@@ -40,6 +49,7 @@ export type Call<Id extends OperationId> = {
   readonly body: BodyOf<operations[Id]>;
   /** Whose access token it was, where one was sent. */
   readonly user: KnownUser | undefined;
+  readonly client: CallingClient;
 } & (Id extends Teamless ? unknown : { readonly team: Team });
 
 type PayloadOf<R> = R extends { content: { "application/json": infer B } }
@@ -65,6 +75,7 @@ export type AnyCall = {
   body: unknown;
   team: Team | undefined;
   user: KnownUser | undefined;
+  client: CallingClient;
 };
 export type AnyAnswer = { status: number; headers?: Record<string, string>; body?: unknown; text?: string };
 export type AnyHandler = (call: AnyCall) => Promise<AnyAnswer>;

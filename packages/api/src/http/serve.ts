@@ -11,8 +11,8 @@ export function serve(of: { app: Hono; host: string; port: number }): WebServer 
   const server = Bun.serve({
     hostname: of.host,
     port: of.port,
-    // Somewhat above ours, so that the refusal is our JSON and not the server's empty one.
-    maxRequestBodySize: limits.bodyBytes * 2,
+    // Above ours, so that the refusal is our JSON and not the server's empty one; uploads stream and have their own bound.
+    maxRequestBodySize: limits.uploadBytes * 2,
     idleTimeout: limits.idleSeconds,
     fetch: (request) => of.app.fetch(request),
     error: () => {

@@ -1,8 +1,9 @@
 /** One node of the installation, as the control plane sees it. */
 import { type Client, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
-import { InfoService, type ServiceInfoResponse } from "@sandlot/contracts/info";
+import { InfoService, type ServiceInfoResponse, ServiceInfoRole } from "@sandlot/contracts/info";
 import { SandboxService } from "@sandlot/contracts/orchestrator";
+import { TemplateService } from "@sandlot/contracts/template";
 
 export type NodeStatus = "connecting" | "ready" | "draining" | "unhealthy" | "standby";
 
@@ -13,6 +14,9 @@ export type Node = {
   readonly ip: string;
   readonly sandboxes: Client<typeof SandboxService>;
   readonly info: Client<typeof InfoService>;
+  readonly templates: Client<typeof TemplateService>;
+  /** Whether it has said that it builds templates. */
+  readonly buildsTemplates: boolean;
   /** Empty until it has answered once. */
   id: string;
   status: NodeStatus;
@@ -33,6 +37,10 @@ export function openNode(address: string): Node {
     ip: address.replace(/:\d+$/, "").replace(/^\[|\]$/g, ""),
     sandboxes: createClient(SandboxService, transport),
     info: createClient(InfoService, transport),
+    templates: createClient(TemplateService, transport),
+    get buildsTemplates() {
+      return this.last?.serviceRoles.includes(ServiceInfoRole.TemplateBuilder) ?? false;
+    },
     id: "",
     status: "connecting",
     statusChangedMs: Date.now(),

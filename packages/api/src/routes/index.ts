@@ -1,20 +1,27 @@
 /** The handler table: every built operation of the contract, by its id. */
 import type { Handlers } from "../http/handlers";
 import type { SandboxParts } from "../sandboxes/parts";
+import type { TemplateParts } from "../templates/parts";
 import { createAccessToken, deleteAccessToken } from "./access-tokens";
 import { createTeamApiKey, deleteTeamApiKey } from "./admin-api-keys";
 import { createApiKey, deleteApiKeyRoute, listApiKeys, updateApiKey } from "./api-keys";
+import { cancelTeamBuilds } from "./cancel-team-builds";
 import { connectSandbox, connectSandboxV2 } from "./connect-sandbox";
 import { countRunningSandboxes } from "./count-running-sandboxes";
 import { createSandbox, createSandboxV2 } from "./create-sandbox";
 import { createSandboxLink } from "./create-sandbox-link";
+import { createTemplateV1, createTemplateV2, createTemplateV3, rebuildTemplate } from "./create-template";
+import { deleteTemplate } from "./delete-template";
 import { getHealth } from "./get-health";
 import { getSandbox } from "./get-sandbox";
 import { getSandboxLogs, getSandboxLogsV2 } from "./get-sandbox-logs";
 import { getSandboxMetrics } from "./get-sandbox-metrics";
 import { getSandboxesMetrics } from "./get-sandboxes-metrics";
 import { getTeamMetrics, getTeamMetricsMax } from "./get-team-metrics";
+import { getTemplate } from "./get-template";
 import { getTemplateAlias } from "./get-template-alias";
+import { getTemplateBuildLogs, getTemplateBuildStatus } from "./get-template-build";
+import { getTemplateFileLink } from "./get-template-file-link";
 import { getIdentityKeys, getIdentityProvider } from "./identity";
 import { killSandboxRoute } from "./kill-sandbox";
 import { killTeamSandboxes } from "./kill-team-sandboxes";
@@ -22,15 +29,20 @@ import { listRunningSandboxes } from "./list-running-sandboxes";
 import { listSandboxEgress } from "./list-sandbox-egress";
 import { listSandboxes } from "./list-sandboxes";
 import { listTeams } from "./list-teams";
-import { listTemplates } from "./list-templates";
+import { listTemplates, listTemplatesV2 } from "./list-templates";
 import { getNode, listNodes, updateNode } from "./nodes";
 import { refreshSandbox } from "./refresh-sandbox";
 import { addSecretVersion, createSecret, deleteSecret, getSecret, listSecrets } from "./secrets";
 import { setSandboxTimeout } from "./set-sandbox-timeout";
 import { createSshKey, deleteSshKey, listSshKeys } from "./ssh-keys";
+import { startTemplateBuild, startTemplateBuildV2 } from "./start-template-build";
+import { assignTemplateTags, deleteTemplateTags, listTemplateTags } from "./template-tags";
 import { updateSandboxNetwork } from "./update-sandbox-network";
+import { updateTemplate, updateTemplateV2 } from "./update-template";
 
-export function handlersOf(parts: SandboxParts & { isDraining: () => boolean; trafficOrigin: string }): Handlers {
+export type HandlerParts = SandboxParts & TemplateParts & { isDraining: () => boolean; trafficOrigin: string };
+
+export function handlersOf(parts: HandlerParts): Handlers {
   return {
     getHealth: getHealth(parts),
     getIdentityKeys: getIdentityKeys(parts),
@@ -57,7 +69,25 @@ export function handlersOf(parts: SandboxParts & { isDraining: () => boolean; tr
     addSecretVersion: addSecretVersion(parts),
     deleteSecret: deleteSecret(parts),
     listTemplates: listTemplates(parts),
+    listTemplatesV2: listTemplatesV2(parts),
     getTemplateAlias: getTemplateAlias(parts),
+    createTemplateV1: createTemplateV1(parts),
+    createTemplateV2: createTemplateV2(parts),
+    createTemplateV3: createTemplateV3(parts),
+    rebuildTemplate: rebuildTemplate(parts),
+    getTemplate: getTemplate(parts),
+    updateTemplate: updateTemplate(parts),
+    updateTemplateV2: updateTemplateV2(parts),
+    deleteTemplate: deleteTemplate(parts),
+    assignTemplateTags: assignTemplateTags(parts),
+    deleteTemplateTags: deleteTemplateTags(parts),
+    listTemplateTags: listTemplateTags(parts),
+    getTemplateFileLink: getTemplateFileLink(parts),
+    startTemplateBuild: startTemplateBuild(parts),
+    startTemplateBuildV2: startTemplateBuildV2(parts),
+    getTemplateBuildStatus: getTemplateBuildStatus(parts),
+    getTemplateBuildLogs: getTemplateBuildLogs(parts),
+    cancelTeamBuilds: cancelTeamBuilds(parts),
     getSandboxMetrics: getSandboxMetrics(parts),
     getSandboxesMetrics: getSandboxesMetrics(parts),
     getSandboxLogs: getSandboxLogs(parts),

@@ -1,5 +1,6 @@
 import type { components } from "@sandlot/contracts/rest";
 import { type Database, type ListedTemplate, readOwnTemplates } from "@sandlot/db";
+import { MAX_PAGE, pageOf, parseCursor } from "@sandlot/domain";
 import { apiFaults } from "../faults";
 import type { Handler } from "../http/handlers";
 
@@ -8,6 +9,23 @@ export function listTemplates({ db }: { db: Database }): Handler<"listTemplates"
   return async ({ team, query }) => {
     if (query.teamID !== undefined && query.teamID !== team.teamId) throw apiFaults.team_mismatch({});
     return { status: 200, body: (await readOwnTemplates(db, team.teamId)).map(toTemplate) };
+  };
+}
+
+/** GET /v2/templates — the same, in pages. */
+export function listTemplatesV2({ db }: { db: Database }): Handler<"listTemplatesV2"> {
+  return async ({ team, query }) => {
+    if (query.teamID !== undefined && query.teamID !== team.teamId) throw apiFaults.team_mismatch({});
+    const after = query.nextToken === undefined ? undefined : parseCursor(query.nextToken, "desc");
+    const { page, nextToken } = pageOf({
+      rows: await readOwnTemplates(db, team.teamId),
+      at: ({ createdAtMs, templateId }) => ({ atMs: createdAtMs, id: templateId }),
+      order: "desc",
+      after,
+      limit: query.limit ?? MAX_PAGE,
+    });
+    const headers = nextToken === undefined ? {} : { headers: { "X-Next-Token": nextToken } };
+    return { status: 200, ...headers, body: page.map(toTemplate) };
   };
 }
 

@@ -1308,9 +1308,6 @@ export const restDocument: unknown = {
               }
             }
           },
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
-          },
           "default": {
             "$ref": "#/components/responses/Error"
           }
@@ -1400,9 +1397,6 @@ export const restDocument: unknown = {
               }
             }
           },
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
-          },
           "default": {
             "$ref": "#/components/responses/Error"
           }
@@ -1440,9 +1434,6 @@ export const restDocument: unknown = {
         "responses": {
           "204": {
             "description": "They are gone."
-          },
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
           },
           "default": {
             "$ref": "#/components/responses/Error"
@@ -1498,9 +1489,6 @@ export const restDocument: unknown = {
               }
             }
           },
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
-          },
           "default": {
             "$ref": "#/components/responses/Error"
           }
@@ -1545,9 +1533,6 @@ export const restDocument: unknown = {
                 }
               }
             }
-          },
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
           },
           "default": {
             "$ref": "#/components/responses/Error"
@@ -1595,9 +1580,6 @@ export const restDocument: unknown = {
                 }
               }
             }
-          },
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
           },
           "default": {
             "$ref": "#/components/responses/Error"
@@ -1647,9 +1629,6 @@ export const restDocument: unknown = {
               }
             }
           },
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
-          },
           "default": {
             "$ref": "#/components/responses/Error"
           }
@@ -1696,9 +1675,6 @@ export const restDocument: unknown = {
               }
             }
           },
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
-          },
           "default": {
             "$ref": "#/components/responses/Error"
           }
@@ -1734,9 +1710,6 @@ export const restDocument: unknown = {
         "responses": {
           "204": {
             "description": "It is gone."
-          },
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
           },
           "default": {
             "$ref": "#/components/responses/Error"
@@ -1790,9 +1763,6 @@ export const restDocument: unknown = {
                 }
               }
             }
-          },
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
           },
           "default": {
             "$ref": "#/components/responses/Error"
@@ -1849,9 +1819,6 @@ export const restDocument: unknown = {
               }
             }
           },
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
-          },
           "default": {
             "$ref": "#/components/responses/Error"
           }
@@ -1896,9 +1863,6 @@ export const restDocument: unknown = {
                 }
               }
             }
-          },
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
           },
           "default": {
             "$ref": "#/components/responses/Error"
@@ -1948,9 +1912,6 @@ export const restDocument: unknown = {
               }
             }
           },
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
-          },
           "default": {
             "$ref": "#/components/responses/Error"
           }
@@ -1984,9 +1945,6 @@ export const restDocument: unknown = {
         "responses": {
           "202": {
             "description": "It has begun."
-          },
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
           },
           "default": {
             "$ref": "#/components/responses/Error"
@@ -2035,9 +1993,6 @@ export const restDocument: unknown = {
         "responses": {
           "202": {
             "description": "It has begun."
-          },
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
           },
           "default": {
             "$ref": "#/components/responses/Error"
@@ -2095,9 +2050,6 @@ export const restDocument: unknown = {
                 }
               }
             }
-          },
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
           },
           "default": {
             "$ref": "#/components/responses/Error"
@@ -2161,9 +2113,6 @@ export const restDocument: unknown = {
                 }
               }
             }
-          },
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
           },
           "default": {
             "$ref": "#/components/responses/Error"
@@ -3254,9 +3203,6 @@ export const restDocument: unknown = {
                 }
               }
             }
-          },
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
           },
           "default": {
             "$ref": "#/components/responses/Error"

@@ -2510,7 +2510,6 @@ export interface operations {
                     "application/json": components["schemas"]["TemplateLegacy"];
                 };
             };
-            501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
     };
@@ -2560,7 +2559,6 @@ export interface operations {
                     "application/json": components["schemas"]["AssignedTemplateTags"];
                 };
             };
-            501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
     };
@@ -2584,7 +2582,6 @@ export interface operations {
                 };
                 content?: never;
             };
-            501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
     };
@@ -2610,7 +2607,6 @@ export interface operations {
                     "application/json": components["schemas"]["Template"][];
                 };
             };
-            501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
     };
@@ -2636,7 +2632,6 @@ export interface operations {
                     "application/json": components["schemas"]["TemplateLegacy"];
                 };
             };
-            501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
     };
@@ -2662,7 +2657,6 @@ export interface operations {
                     "application/json": components["schemas"]["TemplateRequestResponseV3"];
                 };
             };
-            501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
     };
@@ -2689,7 +2683,6 @@ export interface operations {
                     "application/json": components["schemas"]["TemplateWithBuilds"];
                 };
             };
-            501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
     };
@@ -2717,7 +2710,6 @@ export interface operations {
                     "application/json": components["schemas"]["TemplateLegacy"];
                 };
             };
-            501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
     };
@@ -2739,7 +2731,6 @@ export interface operations {
                 };
                 content?: never;
             };
-            501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
     };
@@ -2767,7 +2758,6 @@ export interface operations {
                     "application/json": null;
                 };
             };
-            501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
     };
@@ -2795,7 +2785,6 @@ export interface operations {
                     "application/json": components["schemas"]["TemplateUpdateResponse"];
                 };
             };
-            501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
     };
@@ -2819,7 +2808,6 @@ export interface operations {
                     "application/json": components["schemas"]["TemplateTag"][];
                 };
             };
-            501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
     };
@@ -2844,7 +2832,6 @@ export interface operations {
                     "application/json": components["schemas"]["TemplateBuildFileUpload"];
                 };
             };
-            501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
     };
@@ -2867,7 +2854,6 @@ export interface operations {
                 };
                 content?: never;
             };
-            501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
     };
@@ -2894,7 +2880,6 @@ export interface operations {
                 };
                 content?: never;
             };
-            501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
     };
@@ -2924,7 +2909,6 @@ export interface operations {
                     "application/json": components["schemas"]["TemplateBuildInfo"];
                 };
             };
-            501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
     };
@@ -2957,7 +2941,6 @@ export interface operations {
                     "application/json": components["schemas"]["TemplateBuildLogs"];
                 };
             };
-            501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
     };
@@ -3616,7 +3599,6 @@ export interface operations {
                     "application/json": components["schemas"]["AdminBuildCancelResult"];
                 };
             };
-            501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
     };

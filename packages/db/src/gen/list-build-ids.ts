@@ -18,15 +18,15 @@ export interface IListBuildIdsQuery {
   result: IListBuildIdsResult;
 }
 
-const listBuildIdsIR: any = {"usedParamSet":{"templateId":true},"params":[{"name":"templateId","required":true,"transform":{"type":"scalar"},"locs":[{"a":143,"b":154},{"a":328,"b":339}]}],"statement":"-- Builds that no other living template has.\nSELECT DISTINCT mine.build_id AS \"buildId\"\nFROM env_build_assignments AS mine\nWHERE mine.env_id = :templateId! AND NOT EXISTS (\n  SELECT FROM env_build_assignments AS other JOIN active_envs AS envs ON envs.id = other.env_id\n  WHERE other.build_id = mine.build_id AND other.env_id <> :templateId!\n)"};
+const listBuildIdsIR: any = {"usedParamSet":{"templateId":true},"params":[{"name":"templateId","required":true,"transform":{"type":"scalar"},"locs":[{"a":251,"b":262},{"a":472,"b":483}]}],"statement":"-- Builds of recipes that no other living template has; those of sandboxes are collected by themselves.\nSELECT DISTINCT mine.build_id AS \"buildId\"\nFROM env_build_assignments AS mine JOIN env_builds ON env_builds.id = mine.build_id\nWHERE mine.env_id = :templateId! AND env_builds.made_by = 'template' AND NOT EXISTS (\n  SELECT FROM env_build_assignments AS other JOIN active_envs AS envs ON envs.id = other.env_id\n  WHERE other.build_id = mine.build_id AND other.env_id <> :templateId!\n)"};
 
 /**
  * Query generated from SQL:
  * ```
- * -- Builds that no other living template has.
+ * -- Builds of recipes that no other living template has; those of sandboxes are collected by themselves.
  * SELECT DISTINCT mine.build_id AS "buildId"
- * FROM env_build_assignments AS mine
- * WHERE mine.env_id = :templateId! AND NOT EXISTS (
+ * FROM env_build_assignments AS mine JOIN env_builds ON env_builds.id = mine.build_id
+ * WHERE mine.env_id = :templateId! AND env_builds.made_by = 'template' AND NOT EXISTS (
  *   SELECT FROM env_build_assignments AS other JOIN active_envs AS envs ON envs.id = other.env_id
  *   WHERE other.build_id = mine.build_id AND other.env_id <> :templateId!
  * )
