@@ -60,6 +60,11 @@ export const SETUP = {
     sample: "words",
     help: "ways of older kernels to take: loop-layers, overlay-paths, cgroup-v1 with commas between, or none",
   },
+  storage: {
+    kind: "text",
+    sample: "place",
+    help: "where builds are kept beyond this disk: s3://bucket?endpoint=url&region=name, keys in AWS_…, or local (local)",
+  },
 } as const satisfies FlagSpecs;
 
 const PORT_FLAGS: { readonly [K in PortName]: keyof typeof SETUP } = {
@@ -99,5 +104,6 @@ export function settingsRequest(flags: Readonly<Record<string, unknown>>): Setti
     guestProxy: text("guest-proxy"),
     diskReserveMiB: whole("disk-reserve"),
     runtimeForce: text("runtime-force"),
+    storage: text("storage"),
   };
 }

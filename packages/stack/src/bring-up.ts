@@ -21,13 +21,14 @@ import { ownPorts } from "./services/own-ports";
 import { ensurePostgres, ensureRedis } from "./services/private-servers";
 import { ensureService, untilHealthy } from "./services/process";
 import { keepSpecs } from "./services/specs-file";
+import { storageEnv } from "./services/storage-setting";
 import { postgresUrl, type ServiceSpec, serviceSpecs } from "./services/table";
 import { keepSettings, PORTS, type PortName, type Settings } from "./settings";
 
 export type BringUp = {
   readonly settings: Settings;
   readonly progress: Progress;
-  /** Read for the host's proxies only. */
+  /** Read for the host's proxies and a bucket's keys only. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signal?: AbortSignal | undefined;
 };
@@ -65,6 +66,7 @@ export async function bringUp(of: BringUp): Promise<void> {
     hasGuestCa,
     hasLxcfs,
     criuPath: criu?.path,
+    storageEnv: storageEnv({ settings, paths }, of.env),
   });
   keepSpecs(paths, specs);
   await startServices(paths, specs, progress, signal);

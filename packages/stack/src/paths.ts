@@ -24,6 +24,8 @@ export function pathsOf(dataDir: string) {
     redis: join(root, "redis"),
     logs: join(root, "logs"),
     artifacts: join(root, "artifacts"),
+    /** What clients upload for builds, while no bucket takes it. */
+    buildCache: join(root, "build-cache"),
     node: join(root, "node"),
     guestCa: join(root, "guest-ca.pem"),
     lock: join(run, "lock.json"),

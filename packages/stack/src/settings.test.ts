@@ -29,6 +29,7 @@ test.each([
   [{ ports: { api: 5000, proxy: 5000 } }, "--proxy-port"],
   [{ portBase: 65_530 }, "must be a port"],
   [{ guestCa: "/no/such.pem" }, "--guest-ca"],
+  [{ storage: "tape" }, "--storage"],
 ])("refuses %o and names the flag", (wrong, word) => {
   expect(() => resolveSettings({ dataDir: "/nowhere", ...wrong }, cidr)).toThrow(word);
 });

@@ -5,6 +5,7 @@ import { resolve } from "node:path";
 import { stackFaults } from "./faults";
 import { readJson, writeJson } from "./json-file";
 import { pathsOf } from "./paths";
+import { parseStorage, STORAGE_FORM } from "./services/storage-setting";
 import { defaultWarm } from "./warm-default";
 
 /** Port, offset from --port-base, and the flag that sets it alone. */
@@ -40,6 +41,8 @@ export type Settings = {
   readonly diskReserveMiB: number | undefined;
   /** Ways of older kernels to take, with commas between. */
   readonly runtimeForce: string | undefined;
+  /** Where builds go beyond this disk; undefined for nowhere. */
+  readonly storage: string | undefined;
 };
 
 /** What a person may say on the command line; all of it optional. */
@@ -57,6 +60,7 @@ export type SettingsRequest = {
   readonly guestProxy?: string | undefined;
   readonly diskReserveMiB?: number | undefined;
   readonly runtimeForce?: string | undefined;
+  readonly storage?: string | undefined;
 };
 
 /** The real path, so that two spellings of one directory are one installation. */
@@ -90,6 +94,7 @@ export function resolveSettings(request: SettingsRequest, freeCidr: () => string
     guestProxy: request.guestProxy ?? held?.guestProxy,
     diskReserveMiB: request.diskReserveMiB ?? held?.diskReserveMiB,
     runtimeForce: request.runtimeForce ?? held?.runtimeForce,
+    storage: request.storage ?? held?.storage,
   };
   check(settings);
   return settings;
@@ -123,6 +128,8 @@ function check(settings: Settings): void {
   const forces = (settings.runtimeForce ?? "none").split(",");
   if (settings.runtimeForce !== "none" && forces.some((word) => !FORCES.includes(word)))
     refuse("--runtime-force", `words of ${FORCES.join(", ")}`, settings.runtimeForce);
+  if (settings.storage !== undefined && parseStorage(settings.storage) === undefined)
+    refuse("--storage", STORAGE_FORM, settings.storage);
   const seen = new Map<number, string>();
   for (const [name, port] of Object.entries(settings.ports)) {
     const { flag } = PORTS[name as PortName];

@@ -14,6 +14,11 @@ export const statusCommand = command({
   },
 });
 
+function memoryPauses({ memoryPauses: found }: InstallationStatus): string {
+  if (found === undefined) return "unknown";
+  return found.works ? "yes" : `no, files only: ${found.problem} (see sandlot doctor)`;
+}
+
 function table(now: InstallationStatus): string {
   const rows = now.services.map(
     ({ name, state, port, pid }) =>
@@ -25,6 +30,7 @@ function table(now: InstallationStatus): string {
     `isolation     ${now.isolation}`,
     `slots         ${now.slotCidr}, tag ${now.tag}`,
     `sandboxes     ${now.sandboxes ?? "unknown"}`,
+    `memory pauses ${memoryPauses(now)}`,
     `disk          ${Math.floor(now.disk.freeBytes / 1024 ** 2)} MiB free${now.disk.isLow ? ": below the watermark, nothing new starts" : ""}`,
   ];
   const warnings = now.warnings.map((line) => `warning       ${line}`);

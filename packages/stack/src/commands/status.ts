@@ -6,6 +6,7 @@ import { readDisk } from "../doctor/resources";
 import { findHostWarnings } from "../host/warnings";
 import { type DataPaths, pathsOf } from "../paths";
 import { ask, isHealthy } from "../services/health";
+import { type MemoryPauses, readMemoryPauses } from "../services/node-info";
 import { runningServers } from "../services/private-servers";
 import { runningService } from "../services/process";
 import { readSpecs } from "../services/specs-file";
@@ -33,6 +34,8 @@ export type InstallationStatus = {
   readonly services: readonly ServiceStatus[];
   /** Undefined when the API does not say. */
   readonly sandboxes: number | undefined;
+  /** Whether pauses keep memory, as the node proved it at its start; undefined when it does not say. */
+  readonly memoryPauses: MemoryPauses | undefined;
   /** Below its watermark nothing new starts. */
   readonly disk: { readonly freeBytes: number; readonly isLow: boolean };
   /** What else on this host stops sandboxes from working, one line each with its cure. */
@@ -53,10 +56,11 @@ export function isSupervised(dataDir: string): boolean {
 export async function status(dataDir: string): Promise<InstallationStatus> {
   const settings = loadSettings(dataDir);
   const paths = pathsOf(settings.dataDir);
-  const [services, sandboxes, warnings] = await Promise.all([
+  const [services, sandboxes, warnings, memoryPauses] = await Promise.all([
     serviceStates(paths, settings),
     countSandboxes(settings),
     findHostWarnings(),
+    readMemoryPauses(settings.ports.nodeGrpc),
   ]);
   return {
     dataDir: settings.dataDir,
@@ -66,6 +70,7 @@ export async function status(dataDir: string): Promise<InstallationStatus> {
     isUp: services.every(({ state }) => state === "running"),
     services,
     sandboxes,
+    memoryPauses,
     disk: diskOf(settings),
     warnings,
   };

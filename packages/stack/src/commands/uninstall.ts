@@ -10,7 +10,18 @@ import { down } from "./down";
 
 /** Everything that an installation ever makes directly below its directory. */
 const OURS = [
-  ...["artifacts", "guest-ca.pem", "logs", "lxcfs", "node", "postgres", "redis", "run"],
+  ...[
+    "artifacts",
+    "bucket-keys.json",
+    "build-cache",
+    "guest-ca.pem",
+    "logs",
+    "lxcfs",
+    "node",
+    "postgres",
+    "redis",
+    "run",
+  ],
   // Last: as long as it is there, uninstall can be asked again.
   ...["secrets.json", "stack.json"],
 ] as const;

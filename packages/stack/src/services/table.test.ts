@@ -21,6 +21,7 @@ function specsAt(host: string) {
     hasGuestCa: false,
     hasLxcfs: false,
     criuPath: undefined,
+    storageEnv: {},
   };
   return serviceSpecs(inputs);
 }

@@ -29,6 +29,8 @@ export type ServiceInputs = {
   readonly hasLxcfs: boolean;
   /** Undefined when none could be had: pauses keep no memory then. */
   readonly criuPath: string | undefined;
+  /** Of those that open an object store. */
+  readonly storageEnv: Readonly<Record<string, string>>;
 };
 
 export const SERVICE_NAMES: readonly ServiceName[] = ["orchestrator", "api", "client-proxy"];
@@ -63,6 +65,7 @@ export function orchestratorSpec(of: ServiceInputs): ServiceSpec {
     health: { protocol: "h2c", host: "127.0.0.1", port: settings.ports.nodeGrpc },
     env: {
       ...inherited(),
+      ...of.storageEnv,
       LISTEN_HOST: "127.0.0.1",
       GRPC_PORT: String(settings.ports.nodeGrpc),
       PROXY_PORT: String(settings.ports.nodeProxy),
