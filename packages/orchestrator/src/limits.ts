@@ -55,6 +55,10 @@ export const limits = {
   warmYieldBytes: 384 * 1024 * 1024,
   /** What one idle warm machine may cost while it settles; reserved before making one. */
   warmCostBytes: 96 * 1024 * 1024,
+  /** What the ready machines of one build with sealed memory may cost together; one there may always be. */
+  warmHeavyBytes: 1024 * 1024 * 1024,
+  /** Calls for one build closer together than this are one occasion: a fork of many, a burst. */
+  warmOccasionMs: 3_000,
   /** A quarter of the pool, and at least so many, is refilled in a hurry; */
   warmHurry: 4,
   /** the rest only once nobody has asked for a machine for this long, */

@@ -11,6 +11,7 @@ import type { ArtifactStore } from "@sandlot/storage";
 import type { Logger } from "@sandlot/telemetry";
 import { adopt } from "./adoption/adopt";
 import { openBuildMachines } from "./bake/build-machines";
+import { loadBuild } from "./builds/load-build";
 import type { MachineShape, OrchestratorConfig } from "./config";
 import { type CrashHook, crashHook } from "./crash-points";
 import { startEvents } from "./events";
@@ -32,6 +33,7 @@ import type { NodeParts } from "./routes/node-parts";
 import { Sandboxes } from "./sandboxes/sandboxes";
 import { StartQueue } from "./sandboxes/start-queue";
 import { memoryProblem } from "./seals/memory-problem";
+import { bytesOf } from "./seals/seal-build";
 import { WarmPool } from "./warm/warm-pool";
 
 export type NodeNeeds = {
@@ -81,6 +83,8 @@ export async function startNode(config: OrchestratorConfig, needs: NodeNeeds): P
       journal,
       events,
       start: (shape, times, signal) => startWarm(guestParts, { shape, times, caBundle }, signal),
+      weigh: async (buildId, signal) =>
+        bytesOf((await loadBuild(guestParts.artifacts, buildId, signal)).manifest).memory,
       discard: (guest) => ends.discard(guest),
       isBusy: () => sandboxes.startingCount > 0,
       availableBytes,

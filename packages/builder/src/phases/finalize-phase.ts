@@ -35,6 +35,8 @@ export async function finalizePhase(
   progress.phase({ what: "Finalizing template build" });
   const commands = commandsOf(recipe, of);
   const { savesMemory, memoryProblem } = parts.machines;
+  // What starts nothing boots faster than it would be restored: docs/decisions/0009.
+  const memory = savesMemory && commands.start !== "";
   await bench.afresh(of.layer.buildId);
   await bench.on(of.layer.buildId, async (machine, alive) => {
     await configure(machine, { recipe, progress }, alive);
@@ -49,7 +51,7 @@ export async function finalizePhase(
     );
   }
   try {
-    return await bench.sealResult(facts, savesMemory);
+    return await bench.sealResult(facts, memory);
   } catch (thrown) {
     if (!isFault(thrown, "machine_unsealable")) throw thrown;
     if (commands.start !== "") throw builderFaults.unsealable({ why: thrown.message }, thrown);

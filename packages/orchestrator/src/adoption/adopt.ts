@@ -4,14 +4,17 @@ import { type EgressPolicy, OPEN_EGRESS } from "@sandlot/domain";
 import { Gate } from "@sandlot/lifetime";
 import type { Machine } from "@sandlot/runtime-contract";
 import type { BuildOrigin } from "../builds/build-origin";
+import { loadBuild } from "../builds/load-build";
 import type { NodeEvents } from "../events";
 import { isEnvdUp } from "../guests/envd-door";
 import type { Guest, GuestParts } from "../guests/guest";
+import { SHUT } from "../guests/guest-rules";
 import type { MachineRecord, SandboxRecord } from "../journal/journal";
 import { limits } from "../limits";
 import type { CachedSandbox } from "../resume-cache/resume-cache";
 import { egressPolicyOf } from "../sandboxes/egress-policy";
 import { bytesOf } from "../seals/seal-build";
+import { sealedIdentityOf } from "../seals/sealed-identity";
 import { planAdoption } from "./plan-adoption";
 
 export type AdoptParts = GuestParts & { readonly events: NodeEvents };
@@ -68,7 +71,7 @@ export async function adopt(parts: AdoptParts): Promise<Adopted> {
   });
   const warm = await all(plan.rewarm, gate, async (machine) => {
     const guest = await takeUp(parts, machine, machines.get(machine.machineId), provenGood);
-    return guest ?? drop(machine.machineId);
+    return guest === undefined ? drop(machine.machineId) : await asRestored(parts, guest);
   });
 
   const removed = [...plan.end, ...plan.forget];
@@ -175,6 +178,15 @@ const ENVD_VERSION = "0.6.13";
 async function provenGood(guest: Guest): Promise<void> {
   await guest.machine.thaw();
   if (!(await isEnvdUp(guest.machine.address, limits.adoptWarmMs))) throw new Error("envd is silent");
+}
+
+/** One that was restored from memory is still who was sealed, and shut in until it is somebody's. */
+async function asRestored(parts: AdoptParts, guest: Guest): Promise<Guest> {
+  const build = await loadBuild(parts.artifacts, guest.shape.buildId, AbortSignal.timeout(limits.adoptWarmMs)).catch(
+    () => undefined,
+  );
+  const sealed = build === undefined ? undefined : await sealedIdentityOf(build);
+  return sealed === undefined ? guest : { ...guest, sealed, rules: { applied: SHUT } };
 }
 
 /** The machine's id if it would not end. */

@@ -11,7 +11,7 @@ import { nodeFaults } from "../faults";
 import type { Pins } from "../garbage/pins";
 import type { Journal } from "../journal/journal";
 import { limits } from "../limits";
-import { IDENTITY_FILE, identityOf, readIdentity, type SealedIdentity } from "../seals/sealed-identity";
+import { IDENTITY_FILE, type SealedIdentity, sealedIdentityOf } from "../seals/sealed-identity";
 import { waitForEnvd } from "./envd-door";
 import { applyRules } from "./guest-rules";
 import type { MachineRecipe } from "./machine-recipe";
@@ -127,17 +127,12 @@ type Restore = {
 /** Undefined when the build has no memory: it boots then. */
 async function restoreOf(build: LoadedBuild, identity: "keep" | "new"): Promise<Restore | undefined> {
   const { manifest, memoryDir, guestLayerDir } = build;
-  if (manifest.memory === undefined || memoryDir === undefined || guestLayerDir === undefined) return undefined;
+  const sealed = await sealedIdentityOf(build);
+  if (manifest.memory === undefined || memoryDir === undefined || guestLayerDir === undefined || sealed === undefined)
+    return undefined;
   const { runtime, format, files } = manifest.memory;
   const memory = { runtime, format, files: files.filter(({ name }) => name !== IDENTITY_FILE) };
-  return {
-    from: { directory: memoryDir, memory, identity },
-    guestLayerDir,
-    // A machine that was nobody's was sealed without: there is nothing to prove.
-    sealed: files.some(({ name }) => name === IDENTITY_FILE)
-      ? await readIdentity(memoryDir, manifest.buildId)
-      : identityOf(undefined),
-  };
+  return { from: { directory: memoryDir, memory, identity }, guestLayerDir, sealed };
 }
 
 /** Where guest layers lie that sealed memory may name: below the artifacts, so that a collection knows them. */

@@ -7,6 +7,7 @@ import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { SandboxConfig } from "@sandlot/contracts/orchestrator";
 import type { SealedFile } from "@sandlot/runtime-contract";
+import type { LoadedBuild } from "@sandlot/storage";
 import { nodeFaults } from "../faults";
 
 /** Among the files of a build's memory; the runtime does not know it. */
@@ -36,13 +37,17 @@ export async function writeIdentity(memoryDir: string, identity: SealedIdentity)
   return { name: IDENTITY_FILE, sizeBytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") };
 }
 
-/** @throws Fault `node_build_broken` */
-export async function readIdentity(memoryDir: string, buildId: string): Promise<SealedIdentity> {
+/** Undefined for a build without memory. @throws Fault `node_build_broken` */
+export async function sealedIdentityOf({ manifest, memoryDir }: LoadedBuild): Promise<SealedIdentity | undefined> {
+  if (manifest.memory === undefined || memoryDir === undefined) return undefined;
+  // A machine that was nobody's was sealed without: there is nothing to prove.
+  if (!manifest.memory.files.some(({ name }) => name === IDENTITY_FILE)) return identityOf(undefined);
   try {
     const parsed = JSON.parse(await readFile(join(memoryDir, IDENTITY_FILE), "utf8"));
     if (typeof parsed?.envVars !== "object") throw new Error("it holds no variables");
     return parsed;
   } catch (thrown) {
-    throw nodeFaults.build_broken({ buildId, reason: `the identity of its memory cannot be read: ${thrown}` }, thrown);
+    const reason = `the identity of its memory cannot be read: ${thrown}`;
+    throw nodeFaults.build_broken({ buildId: manifest.buildId, reason }, thrown);
   }
 }

@@ -3,7 +3,15 @@ import { shapeKey } from "../config";
 import { planWarm, type WarmRules, type WarmView } from "./plan-warm";
 
 const shape = (buildId: string) => ({ buildId, cpuCount: 1, memoryMiB: 1, diskMiB: 1 });
-const rules: WarmRules = { size: 2, shapes: 2, idleMs: 1_000, floorBytes: 100, yieldBytes: 50, costBytes: 10 };
+const rules: WarmRules = {
+  size: 2,
+  shapes: 2,
+  idleMs: 1_000,
+  floorBytes: 100,
+  yieldBytes: 50,
+  costBytes: 10,
+  heavyBytes: 100,
+};
 const view = (change: Partial<WarmView>): WarmView => ({
   demand: [],
   counts: new Map(),
@@ -16,6 +24,8 @@ const asked = (buildId: string, askedAtMs: number, isPinned = false) => ({
   shape: shape(buildId),
   askedAtMs,
   isPinned,
+  occasions: 1,
+  memoryBytes: 0,
 });
 const counts = (of: Record<string, number>) =>
   new Map(Object.entries(of).map(([buildId, count]) => [shapeKey(shape(buildId)), count]));
@@ -59,5 +69,16 @@ describe(planWarm, () => {
       do: "start",
       shape: shape("good"),
     });
+  });
+
+  it("keeps few of a build with much memory ready, and none that was asked for on one occasion only", () => {
+    const heavy = { ...asked("heavy", 9_900), memoryBytes: 40 };
+    expect(planWarm(view({ demand: [heavy] }), rules)).toBeUndefined();
+    const again = { ...heavy, occasions: 2 };
+    expect(planWarm(view({ demand: [again] }), { ...rules, size: 9 })).toMatchObject({ do: "start" });
+    expect(planWarm(view({ demand: [again], counts: counts({ heavy: 2 }) }), { ...rules, size: 9 })).toBeUndefined();
+    expect(planWarm(view({ demand: [again], availableBytes: 149 }), rules)).toBeUndefined();
+    const huge = { ...again, memoryBytes: 900 };
+    expect(planWarm(view({ demand: [huge], availableBytes: 5_000 }), rules)).toMatchObject({ do: "start" });
   });
 });

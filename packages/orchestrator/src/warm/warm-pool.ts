@@ -11,6 +11,8 @@ export type WarmParts = {
   readonly events: NodeEvents;
   /** A cold start; the pool calls it one at a time. */
   readonly start: (shape: MachineShape, times: StageTimes, signal: AbortSignal) => Promise<Guest>;
+  /** Bytes of the build's sealed memory, 0 without. */
+  readonly weigh: (buildId: string, signal: AbortSignal) => Promise<number>;
   /** Ends and forgets a guest; repeats by itself what fails. */
   readonly discard: (guest: Guest) => void;
   /** Creates in flight: refilling steps back for them. */
@@ -19,6 +21,9 @@ export type WarmParts = {
 };
 
 export type WarmConfig = { readonly size: number; readonly pinned: readonly MachineShape[] };
+
+/** `memoryBytes` is not known before the first look at the build. */
+type Demand = Omit<WarmDemand, "memoryBytes"> & { memoryBytes: number | undefined };
 
 /** `settling`: not frozen yet, so that what envd does once it has been idle for a while is not left for its claimer. */
 type Warm = { readonly guest: Guest; readonly settling: AbortController; frozen: Promise<void> };
@@ -31,7 +36,7 @@ type Warm = { readonly guest: Guest; readonly settling: AbortController; frozen:
 export class WarmPool implements AsyncDisposable {
   readonly #parts: WarmParts;
   readonly #rules: WarmRules;
-  readonly #demand = new Map<string, { shape: MachineShape; askedAtMs: number; isPinned: boolean }>();
+  readonly #demand = new Map<string, Demand>();
   readonly #ready = new Map<string, Warm[]>();
   readonly #making = new Map<string, number>();
   readonly #restUntilMs = new Map<string, number>();
@@ -49,10 +54,14 @@ export class WarmPool implements AsyncDisposable {
       floorBytes: limits.warmFloorBytes,
       yieldBytes: limits.warmYieldBytes,
       costBytes: limits.warmCostBytes,
+      heavyBytes: limits.warmHeavyBytes,
     };
     // The first named is wanted most.
     for (const [index, shape] of config.pinned.entries())
-      this.#demand.set(shapeKey(shape), { shape, askedAtMs: -index, isPinned: true });
+      this.#demand.set(shapeKey(shape), {
+        ...{ shape, askedAtMs: -index, isPinned: true },
+        ...{ occasions: 0, memoryBytes: undefined },
+      });
   }
 
   /** Starts keeping the pool full, in the background. */
@@ -71,8 +80,13 @@ export class WarmPool implements AsyncDisposable {
   async claim(shape: MachineShape): Promise<Guest | undefined> {
     const key = shapeKey(shape);
     const known = this.#demand.get(key);
-    this.#claimedAtMs = Date.now();
-    this.#demand.set(key, { shape, askedAtMs: this.#claimedAtMs, isPinned: known?.isPinned ?? false });
+    const askedAtMs = Date.now();
+    this.#claimedAtMs = askedAtMs;
+    const isNew = known === undefined || askedAtMs - known.askedAtMs > limits.warmOccasionMs;
+    this.#demand.set(key, {
+      ...{ shape, askedAtMs, isPinned: known?.isPinned ?? false },
+      ...{ occasions: (known?.occasions ?? 0) + (isNew ? 1 : 0), memoryBytes: known?.memoryBytes },
+    });
     const warm = this.#ready.get(key)?.shift(); // one that died has removed itself
     this.kick();
     return warm === undefined ? undefined : await release(warm);
@@ -137,7 +151,7 @@ export class WarmPool implements AsyncDisposable {
     const nowMs = Date.now();
     for (const [key, untilMs] of this.#restUntilMs) if (untilMs <= nowMs) this.#restUntilMs.delete(key);
     this.#forgetIdle(nowMs);
-    const demand: WarmDemand[] = [...this.#demand.values()];
+    const demand: WarmDemand[] = await this.#weighed();
     const step = planWarm(
       {
         demand,
@@ -162,6 +176,19 @@ export class WarmPool implements AsyncDisposable {
     if (!isScarce())
       await sleep(Math.min(Date.now() - sinceMs, limits.warmPaceMaxMs), this.#stop.signal).catch(() => undefined);
     return true;
+  }
+
+  async #weighed(): Promise<WarmDemand[]> {
+    for (const [key, demand] of [...this.#demand]) {
+      if (demand.memoryBytes !== undefined) continue;
+      // A build that cannot be read is not kept ready; the next round looks again.
+      const memoryBytes = await this.#parts.weigh(demand.shape.buildId, this.#stop.signal).catch(() => undefined);
+      const now = this.#demand.get(key);
+      if (now !== undefined) this.#demand.set(key, { ...now, memoryBytes });
+    }
+    return [...this.#demand.values()].flatMap(({ memoryBytes, ...demand }) =>
+      memoryBytes === undefined ? [] : [{ ...demand, memoryBytes }],
+    );
   }
 
   /** A start takes as much processor as ten claims: while there is stock it waits until nobody is asking. */
