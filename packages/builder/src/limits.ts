@@ -30,6 +30,8 @@ export const limits = {
   statusWaitMs: 20_000,
   /** One look into the build cache. */
   lookMs: 10_000,
+  /** behaviour.md §5.2: how long an upload link holds. */
+  uploadLinkSeconds: 30 * 60,
   /** One line of a command's output; what is beyond goes into the next line. */
   lineChars: 8_192,
   /** How long a finished build is remembered for those who still read its log. */

@@ -357,7 +357,6 @@ export function tempNode(): Disposable & {
     storage: {
       templates: undefined,
       buildCache: { kind: "local", directory: join(dir, "build-cache") },
-      uploadBaseUrl: undefined,
     },
     criuPath: undefined,
     lxcfsDir: undefined,

@@ -8,8 +8,6 @@ export type StorageConfig = {
   readonly templates: ObjectStorePlace | undefined;
   /** Contexts that clients upload for builds. */
   readonly buildCache: ObjectStorePlace;
-  /** With local storage: who serves uploads, as clients reach it. Absent: whoever makes links knows. */
-  readonly uploadBaseUrl: string | undefined;
 };
 
 /** The words of the wire contract's deployments, and ours. Google's buckets are reached by their S3-compatible door. */
@@ -24,18 +22,16 @@ export function storageConfig(read: Reader): StorageConfig & { readonly problem:
   const templateBucket = read.optionalText("TEMPLATE_BUCKET_NAME");
   const buildCacheBucket = read.optionalText("BUILD_CACHE_BUCKET_NAME");
   const directory = read.text("LOCAL_BUILD_CACHE_STORAGE_BASE_PATH", "/var/lib/sandlot/build-cache");
-  const uploadBaseUrl = read.optionalText("LOCAL_UPLOAD_BASE_URL");
   const s3 = s3Config(read);
   const isLocal = provider === "local" || provider === "Local";
   if (isLocal || templateBucket === undefined) {
     const problem = isLocal ? undefined : "TEMPLATE_BUCKET_NAME must be set when STORAGE_PROVIDER is s3";
-    return { templates: undefined, buildCache: { kind: "local", directory }, uploadBaseUrl, problem };
+    return { templates: undefined, buildCache: { kind: "local", directory }, problem };
   }
   return {
     templates: { kind: "s3", ...s3, bucket: templateBucket },
     // One bucket serves for both: no build is called `contexts`.
     buildCache: { kind: "s3", ...s3, bucket: buildCacheBucket ?? templateBucket },
-    uploadBaseUrl,
     problem: undefined,
   };
 }

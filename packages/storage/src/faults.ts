@@ -19,12 +19,5 @@ export const storageFaults = defineFaults("storage", {
     kind: "forbidden",
     say: (f: { key: string; reason: string }) => `the object store refuses '${f.key}': ${f.reason}`,
   },
-  link_refused: { kind: "forbidden", say: (f: { reason: string }) => `this upload link is refused: ${f.reason}` },
-  too_large: { kind: "too_large", say: (f: { maxBytes: number }) => `the upload is larger than ${f.maxBytes} bytes` },
-  cut_off: {
-    kind: "invalid",
-    say: (f: { sizeBytes: number; announcedBytes: number }) =>
-      `the upload was cut off: ${f.sizeBytes} of ${f.announcedBytes} bytes came`,
-  },
   disk_full: { kind: "disk_full", say: (f: { path: string }) => `there is no room left on the disk of ${f.path}` },
 });

@@ -8,11 +8,3 @@ export { storageFaults } from "./faults";
 export type { ObjectStore, StoredObject } from "./object-store";
 export { type ObjectStorePlace, openObjectStore } from "./objects/open-object-store";
 export type { S3Settings } from "./s3-settings";
-export { handleUpload, receiveUpload, type UploadDoor } from "./uploads/receive-upload";
-export {
-  type Allowed,
-  checkUploadLink,
-  openUploadLinks,
-  type UploadLinkRequest,
-  type UploadLinks,
-} from "./uploads/upload-links";

@@ -14,5 +14,10 @@ export type ObjectStore = AsyncDisposable & {
   head(key: string, signal: AbortSignal): Promise<StoredObject | undefined>;
   /** A key that is not there is no error. */
   remove(key: string, signal: AbortSignal): Promise<void>;
+  /**
+   * A URL by which somebody without our keys may put one object (`PUT`, no header but its length). Undefined where nobody
+   * but a service of ours could take it: a directory has no door of its own.
+   */
+  uploadLink(of: { key: string; ttlSeconds: number }): Promise<string | undefined>;
   list(prefix: string, signal: AbortSignal): AsyncIterable<StoredObject>;
 };

@@ -52,8 +52,11 @@ export function templateRoutes(parts: TemplateRouteParts): (router: ConnectRoute
         return create(EmptySchema);
       }),
       initLayerFileUpload: guarded(async ({ hash, cacheScope }) => {
-        const found = await buildCache.head(filesKey(cacheScope, hash), AbortSignal.timeout(limits.lookMs));
-        return create(InitLayerFileUploadResponseSchema, { present: found !== undefined, url: "" });
+        const key = filesKey(cacheScope, hash);
+        const found = await buildCache.head(key, AbortSignal.timeout(limits.lookMs));
+        // A bucket takes files itself; a directory has no door, so the api takes them.
+        const url = (await buildCache.uploadLink({ key, ttlSeconds: limits.uploadLinkSeconds })) ?? "";
+        return create(InitLayerFileUploadResponseSchema, { present: found !== undefined, url });
       }),
     });
   };

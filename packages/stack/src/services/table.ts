@@ -112,6 +112,7 @@ function apiSpec(of: ServiceInputs): ServiceSpec {
       ADMIN_TOKEN: secrets.adminToken,
       SECRETS_KEY: secrets.secretsKey,
       NODE_TOKEN: secrets.nodeToken,
+      LOCAL_BUILD_CACHE_STORAGE_BASE_PATH: pathsOf(settings.dataDir).buildCache,
       DOMAIN_NAME: settings.domain,
       LOCAL_ORCHESTRATOR_ADDRESS: `127.0.0.1:${nodeGrpc}`,
     },

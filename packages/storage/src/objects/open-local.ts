@@ -73,6 +73,7 @@ export async function openLocalObjectStore(of: { directory: string }): Promise<O
       signal.throwIfAborted();
       await rm(pathOf(key), { force: true });
     },
+    uploadLink: async () => undefined,
     list: (prefix, signal) => walk({ root, prefix, signal }),
     async [Symbol.asyncDispose]() {},
   };

@@ -11,6 +11,7 @@ import {
   type S3ClientConfig,
 } from "@aws-sdk/client-s3";
 import { Upload } from "@aws-sdk/lib-storage";
+import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { requireKey } from "../names";
 import type { ObjectStore, StoredObject } from "../object-store";
 import type { S3Settings } from "../s3-settings";
@@ -23,7 +24,7 @@ const PART_BYTES = 8 * MiB;
 const PARTS = 9_000;
 const PARTS_AT_ONCE = 3;
 
-export function s3Client(of: S3Settings): S3Client {
+function s3Client(of: S3Settings): S3Client {
   const secret = of.secretAccessKey?.reveal() ?? "";
   const credentials: Pick<S3ClientConfig, "credentials"> =
     of.accessKeyId === undefined || secret === ""
@@ -109,6 +110,7 @@ export async function openS3ObjectStore(of: S3Settings): Promise<ObjectStore> {
         throw translate(thrown, key, signal);
       });
     },
+    uploadLink: ({ key, ttlSeconds }) => getSignedUrl(client, new PutObjectCommand(at(key)), { expiresIn: ttlSeconds }),
     list: (prefix, signal) => list({ client, bucket: of.bucket, prefix }, signal),
     async [Symbol.asyncDispose]() {
       client.destroy();
