@@ -9,6 +9,7 @@ const ADAPTERS = [
   "runtime-container",
   "network",
   "proxy",
+  "egress",
   "oci-images",
   "builder",
 ];
@@ -31,6 +32,7 @@ export const MAY: Readonly<Record<string, readonly string[]>> = {
   names: [...KIT, "domain"],
   // It speaks to envd as any client does.
   ssh: [...KIT, "domain", "contracts"],
+  egress: [...KIT, "domain", "network", "proxy"],
   "oci-images": [...KIT, "domain"],
   storage: [...KIT, "domain"],
   builder: [...KIT, "domain", "contracts", "runtime-contract", "storage", "oci-images"],

@@ -26,6 +26,7 @@ export const networkFaults = defineFaults("network", {
     kind: "invalid",
     say: (f: { text: string }) => `${f.text} is not an IPv4 address or CIDR`,
   },
+  no_answer: { kind: "unavailable", say: (f: { name: string }) => `no resolver answers for ${f.name}` },
   bad_config: { kind: "invalid", say: (f: { problem: string }) => f.problem },
   cidr_taken: {
     kind: "precondition",

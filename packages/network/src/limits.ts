@@ -1,7 +1,7 @@
 /** Every bound of the room, with unit and reason. */
 export const limits = {
-  /** Live connections of one sandbox, closing ones included. Beyond it new ones are dropped, so that one guest cannot
-   * fill the host's connection table (262,144 entries by default). */
+  /** Live connections of one sandbox, closing ones included, where nothing else is configured. Beyond it new ones are
+   * dropped, so that one guest cannot fill the host's connection table (262,144 entries by default). */
   flowsPerSlot: 8192,
   /** DNS packets a sandbox may send before its own namespace drops them, per second; the resolver's own limit is lower. */
   dnsPacketsPerSecond: 1000,
@@ -26,6 +26,14 @@ export const limits = {
     inFlightPerSource: 64,
     /** Queries that wait for an upstream, all sandboxes together; beyond it SERVFAIL. */
     inFlight: 1024,
+    /** Labels of a name, and its characters; longer ones are refused: names people use are far shorter, tunnels' are not. */
+    labels: 20,
+    nameChars: 200,
+    /** Different names below one domain (its last two labels) that one sandbox may look up within a minute, answered from the
+     * cache or not; more are refused. What a tunnel sends are names that nobody asked before. */
+    namesPerDomain: 300,
+    /** Domains of one sandbox that are counted at once; the oldest is forgotten. */
+    domainsCounted: 512,
     /** Queries per second of one sandbox, and how many it may save up; beyond it SERVFAIL. Also narrows DNS tunnels. */
     ratePerSecond: 200,
     rateBurst: 400,

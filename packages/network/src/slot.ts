@@ -1,4 +1,4 @@
-import type { AddressPolicy } from "@sandlot/domain";
+import type { SlotPolicy } from "./slots/table";
 
 /**
  * One place for one guest: a host-owned network namespace with an uplink, NAT and rules. Shape-compatible with the
@@ -25,7 +25,7 @@ export type SlotPool = AsyncDisposable & {
   adopt(index: number): Promise<Slot>;
   /** Replaces the egress rules of a leased slot as a whole; established flows go on.
    * @throws Fault `network_bad_cidr`, `network_slot_unknown` when the lease has ended */
-  applyEgress(slot: Slot, policy: AddressPolicy): Promise<void>;
+  applyEgress(slot: Slot, policy: SlotPolicy): Promise<void>;
   /** Gives a slot back and resolves when its flows are cut and nothing of it is left; a fresh one is made in its place.
    * A lease that has ended already is passed over. */
   release(slot: Slot): Promise<void>;
@@ -33,6 +33,11 @@ export type SlotPool = AsyncDisposable & {
   sweep(keep: ReadonlySet<number>): Promise<void>;
   /** Ends the pool and removes everything that carries this installation's tag, live slots included; see `removeNetwork`. */
   removeAll(): Promise<void>;
+  /** IPv4 addresses of a name, by the host's resolvers and the same cache that guests are answered from; empty when it has none.
+   * @throws Fault `network_no_answer` */
+  resolve(name: string): Promise<readonly string[]>;
+  /** Whether guests may never reach this address, whatever their policy: always-denied ranges, slots, the host's networks. */
+  isForbidden(address: string): boolean;
   /** Idle and leased slots, for health pages and metrics. */
   counts(): { readonly ready: number; readonly leased: number };
 };

@@ -1,17 +1,20 @@
 /** The wiring of a node's network: host's side, guest resolver, slots. */
 import { type Clock, systemClock } from "@sandlot/lifetime";
 import { type Logger, silentLogger } from "@sandlot/telemetry";
+import { ALWAYS_DENIED } from "./address/denied";
 import { planNetwork, RESOLVER_PORT } from "./address/plan";
 import { parseAddress } from "./address/ranges";
 import { startGuestResolver } from "./dns/resolver";
 import { readUpstreams } from "./dns/upstreams";
 import { networkFaults } from "./faults";
+import { limits } from "./limits";
 import { findSlots, readUplink } from "./root/host";
 import { removeRootNetwork, startRootNetwork } from "./root/network";
 import type { PredefinedAllow } from "./root/table";
 import type { SlotPool } from "./slot";
 import { destroySlots } from "./slots/make";
 import { Pool } from "./slots/pool";
+import type { Throttle } from "./slots/table";
 
 export type SlotPoolConfig = {
   /** Four of a-z and 0-9; in every name that we make. */
@@ -31,6 +34,8 @@ export type SlotPoolConfig = {
   readonly predefinedAllows?: readonly string[];
   /** TCP ports that no guest may dial outside; by default 25, against spam. */
   readonly deniedTcpPorts?: readonly number[];
+  /** What one sandbox may use at most; by default 8192 connections and nothing else. */
+  readonly throttle?: Partial<Throttle>;
 };
 
 /**
@@ -49,7 +54,7 @@ export async function startSlotPool(
   const uplink = await readUplink(config.uplink ?? "auto");
   await using held = new AsyncDisposableStack();
   const root = held.use(await startRootNetwork({ plan, predefined, log }));
-  held.use(
+  const resolver = held.use(
     await startGuestResolver(
       { address: plan.resolverAddress, port: RESOLVER_PORT, upstreams: await readUpstreams(config.dnsUpstreams) },
       { log: log.room("dns"), clock },
@@ -58,8 +63,10 @@ export async function startSlotPool(
   const mtu = uplink?.mtu ?? 1500;
   const { poolSize } = config;
   const deniedTcpPorts = config.deniedTcpPorts ?? [25];
-  const recipe = () => ({ plan, mtu, predefined, deniedTcpPorts, denied: root.denied() });
-  const pool = new Pool({ plan, poolSize, mtu, recipe, log, clock }, await findSlots(plan.tag));
+  const throttle = { flows: limits.flowsPerSlot, newFlowsPerSecond: 0, kibPerSecond: 0, ...config.throttle };
+  const recipe = () => ({ plan, mtu, predefined, deniedTcpPorts, throttle, denied: root.denied() });
+  const { names } = resolver;
+  const pool = new Pool({ plan, poolSize, mtu, recipe, names, log, clock }, await findSlots(plan.tag));
   held.defer(() => pool.close());
   const whole = held.move();
   return {
@@ -69,6 +76,12 @@ export async function startSlotPool(
     release: (slot) => pool.release(slot),
     sweep: (keep) => pool.sweep(keep),
     counts: () => pool.counts(),
+    resolve: (name) => resolver.resolve(name),
+    isForbidden: (address) => {
+      const at = parseAddress(address);
+      const ranges = [...ALWAYS_DENIED, ...root.denied(), plan.slotRange];
+      return at === undefined || ranges.some(({ first, last }) => first <= at && at <= last);
+    },
     async removeAll() {
       await whole.disposeAsync();
       await removeNetwork(config);

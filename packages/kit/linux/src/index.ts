@@ -17,6 +17,7 @@ export {
 export { IN, Inotify, type InotifyEvent, parseInotifyEvents } from "./inotify";
 export { type Listener, listTcpListeners } from "./listeners";
 export { ownNice, setHostname, setWallClock } from "./machine";
+export { NetworkNamespace, originalDestination } from "./netns";
 export { type SyscallName, syscallNumber } from "./numbers";
 export { withOomScore } from "./oom-score";
 export { makePipe, type Pipe, setNonBlocking, writeSome } from "./pipes";

@@ -17,6 +17,9 @@ export const UPLINK = "up0";
 /** The resolver's port on its own address; guests dial 53 and are redirected. Not 53: hosts often run a server on all addresses. */
 export const RESOLVER_PORT = 10_053;
 
+/** Where the egress proxy listens in a slot whose TCP it judges. */
+export const EGRESS_PORT = 15_001;
+
 export type NetworkPlan = {
   readonly tag: string;
   readonly slotRange: Range;

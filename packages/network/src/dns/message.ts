@@ -1,5 +1,5 @@
 /** DNS messages as far as a forwarder must understand them. Pure. RFC 1035, 6891. */
-import { decode } from "dns-packet";
+import { decode, encode } from "dns-packet";
 import { limits } from "../limits";
 
 export const RCODE = { formErr: 1, servFail: 2, nxDomain: 3, notImp: 4, refused: 5 } as const;
@@ -48,6 +48,31 @@ export function readQuery(bytes: Buffer): Reading {
   const key = `${question.toString("latin1").toLowerCase()}|${isCheckingDisabled}|${wantsDnssec}|${opt !== undefined}`;
   const udpBytes = opt === undefined ? undefined : Math.min(Math.max(opt.udpBytes, 512), 4096);
   return { query: { bytes, id: bytes.readUInt16BE(0), question, key, isCheckingDisabled, udpBytes, wantsDnssec } };
+}
+
+/** The name asked for: lower case, labels joined by dots, without the root's. */
+export function nameOf({ question }: Pick<Query, "question">): string {
+  const labels: string[] = [];
+  for (let at = 0, length = question[0] ?? 0; length > 0; length = question[at] ?? 0) {
+    // A dot inside a label must not look like one between two.
+    labels.push(question.toString("latin1", at + 1, at + 1 + length).replaceAll(".", "\\."));
+    at += length + 1;
+  }
+  return labels.join(".").toLowerCase();
+}
+
+/** A question of our own, as a guest might have asked it. */
+export function askFor(name: string): Buffer {
+  return encode({ type: "query", id: 0, flags: 0x100, questions: [{ type: "A", name }] });
+}
+
+/** The addresses of an answer; empty when the name has none, undefined when the server could not say. */
+export function addressesOf(answer: Buffer): string[] | undefined {
+  const rcode = rcodeOf(answer);
+  if (rcode === RCODE.nxDomain) return [];
+  if (rcode !== 0) return undefined;
+  const { answers = [] } = decode(answer);
+  return answers.flatMap((record) => (record.type === "A" ? [record.data] : []));
 }
 
 /** A fresh message for an upstream: the question and nothing else a guest may have put beside it. */

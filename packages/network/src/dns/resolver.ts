@@ -6,13 +6,22 @@ import { createServer, type Socket } from "node:net";
 import type { Clock } from "@sandlot/lifetime";
 import { isErrno } from "@sandlot/linux";
 import type { Logger } from "@sandlot/telemetry";
+import { networkFaults } from "../faults";
 import { limits } from "../limits";
 import { AnswerCache } from "./cache";
-import { answerError, fitAnswer, type Query, RCODE, readQuery } from "./message";
+import { addressesOf, answerError, askFor, fitAnswer, nameOf, type Query, RCODE, readQuery } from "./message";
+import { GuestNames } from "./names";
 import { Sources } from "./sources";
 import { askUpstreams, frame, type Upstream } from "./upstreams";
 
-export type GuestResolver = AsyncDisposable & { readonly address: string; readonly port: number };
+export type GuestResolver = AsyncDisposable & {
+  readonly address: string;
+  readonly port: number;
+  /** Who may look up what. */
+  readonly names: GuestNames;
+  /** As a guest would be answered. @throws Fault `network_no_answer` */
+  resolve(name: string): Promise<readonly string[]>;
+};
 
 export type GuestResolverConfig = {
   /** An address of this host; the resolver answers on it by UDP and TCP. */
@@ -35,7 +44,13 @@ export async function startGuestResolver(
   const udp = await openDoors({ address, port, resolver, log }, held);
   log.info("guest resolver answers", { address, port: udp.port, upstreams });
   const whole = held.move();
-  return { address, port: udp.port, [Symbol.asyncDispose]: () => whole.disposeAsync() };
+  return {
+    address,
+    port: udp.port,
+    names: resolver.names,
+    resolve: (name) => resolver.resolve(name),
+    [Symbol.asyncDispose]: () => whole.disposeAsync(),
+  };
 }
 
 type Doors = { readonly address: string; readonly port: number; readonly resolver: Resolver; readonly log: Logger };
@@ -98,6 +113,7 @@ async function openTcp({ address, port, resolver, log }: Doors): Promise<AsyncDi
 
 class Resolver {
   readonly sources: Sources;
+  readonly names: GuestNames;
   readonly #upstreams: readonly Upstream[];
   readonly #clock: Clock;
   readonly #cache: AnswerCache;
@@ -109,6 +125,7 @@ class Resolver {
     this.#clock = clock;
     this.#cache = new AnswerCache(clock);
     this.sources = new Sources(clock);
+    this.names = new GuestNames(clock);
   }
 
   /** The bytes to send back; undefined to stay silent. */
@@ -118,10 +135,21 @@ class Resolver {
     if (!this.sources.mayAsk(source)) return answerError(bytes, RCODE.servFail);
     if ("answer" in reading) return reading.answer;
     const { query } = reading;
+    if (!this.names.mayAsk(source, nameOf(query))) return answerError(bytes, RCODE.refused, query.question);
     const found = this.#cache.read(query.key) ?? (await this.#ask(query, source));
     return found === undefined
       ? answerError(bytes, RCODE.servFail, query.question)
       : fitAnswer(found, query, maxBytes(query));
+  }
+
+  async resolve(name: string): Promise<readonly string[]> {
+    const reading = readQuery(askFor(name));
+    if (reading === "drop" || !("query" in reading)) return [];
+    const { query } = reading;
+    const answer = this.#cache.read(query.key) ?? (await this.#ask(query, "egress-proxy"));
+    const addresses = answer && addressesOf(answer);
+    if (addresses === undefined) throw networkFaults.no_answer({ name });
+    return addresses;
   }
 
   async #ask(query: Query, source: string): Promise<Buffer | undefined> {

@@ -1,16 +1,16 @@
 /** Who has which slot: a stock of fresh ones, refilled in the background, and the leases. */
-import type { AddressPolicy } from "@sandlot/domain";
 import { type Clock, KeyedLock } from "@sandlot/lifetime";
 import type { Logger } from "@sandlot/telemetry";
 import { GUEST, type NetworkPlan, planSlot } from "../address/plan";
 import { runNft } from "../command";
+import type { GuestNames } from "../dns/names";
 import { networkFaults } from "../faults";
 import { limits } from "../limits";
 import { findSlots } from "../root/host";
 import type { Slot } from "../slot";
 import { forgetFlows } from "./conntrack";
 import { destroySlots, type MakeSlots, makeSlots, missingPart } from "./make";
-import { planEgress } from "./table";
+import { guestNames, type PlannedEgress, planEgress, type SlotPolicy, tableAnew } from "./table";
 
 export type PoolParts = {
   readonly plan: NetworkPlan;
@@ -18,6 +18,8 @@ export type PoolParts = {
   readonly mtu: number;
   /** What a slot made now is made from. */
   readonly recipe: () => MakeSlots;
+  /** Who may look up what. */
+  readonly names: Pick<GuestNames, "allow" | "forget">;
   readonly log: Logger;
   readonly clock: Clock;
 };
@@ -72,22 +74,36 @@ export class Pool {
     return this.#hand(index, "unknown");
   }
 
-  async applyEgress(slot: Slot, policy: AddressPolicy): Promise<void> {
+  async applyEgress(slot: Slot, policy: SlotPolicy): Promise<void> {
     const { additions, replacement } = planEgress(policy, this.#of.plan.resolverAddress);
+    const names = guestNames(policy);
     await this.#locks.run(`${slot.index}`, async () => {
       const lease = this.#leaseOf(slot);
       if (lease === undefined) throw networkFaults.slot_unknown({ index: slot.index });
-      const text = lease.egress === "fresh" ? additions : replacement;
-      if (lease.egress === replacement || text === "") return;
-      lease.egress = "unknown"; // until the kernel has it
-      await runNft(text, slot.netnsPath);
-      lease.egress = replacement;
+      // What a stricter policy forbids must be closed at once, what another opens only when the rest is in force.
+      if (names !== undefined) this.#of.names.allow(slot.address, names);
+      await this.#put(lease, { additions, replacement });
+      this.#of.names.allow(slot.address, names);
     });
+  }
+
+  async #put(lease: Lease, { additions, replacement }: PlannedEgress): Promise<void> {
+    if (lease.egress === replacement) return;
+    const { slot } = lease;
+    let text = lease.egress === "fresh" ? additions : replacement;
+    // Its table may be an earlier version's: it is made anew in the same transaction. Open connections are kept elsewhere.
+    if (lease.egress === "unknown")
+      text = `${tableAnew({ ...this.#of.recipe(), slot: planSlot(this.#of.plan, slot.index) })}${additions}`;
+    if (text === "") return;
+    lease.egress = "unknown"; // until the kernel has it
+    await runNft(text, slot.netnsPath);
+    lease.egress = replacement;
   }
 
   async release(slot: Slot): Promise<void> {
     if (this.#leaseOf(slot) === undefined) return;
     this.#leased.delete(slot.index);
+    this.#of.names.forget(slot.address);
     await this.#bury(slot.index);
   }
 

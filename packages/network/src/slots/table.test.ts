@@ -29,7 +29,7 @@ describe("planEgress", () => {
 
   it("only adds on a fresh slot, and empties every set first on any other", () => {
     expect(planEgress(OPEN_EGRESS).additions).toBe("");
-    expect(planEgress(OPEN_EGRESS).replacement.match(/flush set/g)).toHaveLength(3);
+    expect(planEgress(OPEN_EGRESS).replacement.match(/flush set/g)).toHaveLength(4);
   });
 
   it("is the same text for the same policy, ignores IPv6 and refuses garbage", () => {

@@ -5,7 +5,7 @@
  */
 import type { AddressPolicy } from "@sandlot/domain";
 import { ALWAYS_DENIED } from "../address/denied";
-import { GUEST, type NetworkPlan, RESOLVER_PORT, type SlotPlan, UPLINK } from "../address/plan";
+import { EGRESS_PORT, GUEST, type NetworkPlan, RESOLVER_PORT, type SlotPlan, UPLINK } from "../address/plan";
 import { formatRange, mergeRanges, parseCidr, type Range, subtractRanges } from "../address/ranges";
 import { limits } from "../limits";
 import { elements, type PredefinedAllow } from "../root/table";
@@ -17,13 +17,25 @@ export type SlotRules = {
   readonly predefined: readonly PredefinedAllow[];
   /** TCP ports that no guest may dial outside, such as 25 against spam; empty for none. */
   readonly deniedTcpPorts: readonly number[];
+  readonly throttle: Throttle;
+};
+
+/** What one sandbox may use of the network at most. */
+export type Throttle = {
+  /** Live connections, closing ones included. */
+  readonly flows: number;
+  /** New connections per second; 0 is no limit. */
+  readonly newFlowsPerSecond: number;
+  /** Each way, in KiB per second; 0 is no limit. */
+  readonly kibPerSecond: number;
 };
 
 /** Said at once and not rate-limited for TCP, so that programs fail fast instead of waiting. */
 const REJECT = "goto refuse";
 
 /** The table of a fresh slot, with the open policy. */
-export function slotTable({ plan, slot, denied, predefined, deniedTcpPorts }: SlotRules): string {
+export function slotTable({ plan, slot, denied, predefined, deniedTcpPorts, throttle }: SlotRules): string {
+  const closedPorts = [53, 853, ...deniedTcpPorts].join(", ");
   const toResolver = `ip daddr ${plan.resolverAddress} meta l4proto { tcp, udp } th dport ${RESOLVER_PORT}`;
   return `table inet sandlot {
   set denied {
@@ -52,6 +64,19 @@ export function slotTable({ plan, slot, denied, predefined, deniedTcpPorts }: Sl
   set dns_closed {
     type ipv4_addr
   }
+  # Holds the guest's address while the egress proxy judges its TCP.
+  set tcp_judged {
+    type ipv4_addr
+  }
+  chain throttle_in {
+    type filter hook prerouting priority mangle; policy accept;
+    iifname "${GUEST.link}" ct state new ct count over ${throttle.flows} drop
+    ${throttleLines(throttle, `iifname "${GUEST.link}"`)}
+  }
+  chain throttle_out {
+    type filter hook postrouting priority mangle; policy accept;
+    ${throttleLines({ ...throttle, newFlowsPerSecond: 0 }, `oifname "${GUEST.link}"`)}
+  }
   chain dns {
     ip daddr @dns_closed drop
     accept
@@ -66,7 +91,6 @@ export function slotTable({ plan, slot, denied, predefined, deniedTcpPorts }: Sl
     accept
   }
   chain egress {
-    ct count over ${limits.flowsPerSlot} drop
     ip daddr . tcp dport @predefined goto user
     ip daddr @denied ${REJECT}
     meta l4proto { tcp, udp } th dport { 53, 853 } ${REJECT}
@@ -89,11 +113,14 @@ export function slotTable({ plan, slot, denied, predefined, deniedTcpPorts }: Sl
     type filter hook input priority filter; policy drop;
     ct state established,related accept
     icmp type echo-request limit rate 10/second accept
+    iifname "${GUEST.link}" ip saddr @tcp_judged ct status dnat tcp dport ${EGRESS_PORT} accept
   }
   chain prerouting {
     type nat hook prerouting priority dstnat; policy accept;
     iifname "${UPLINK}" ip saddr ${slot.hostAddress} ip daddr ${slot.address} dnat ip to ${GUEST.address}
     iifname "${GUEST.link}" ip daddr ${GUEST.gateway} meta l4proto { tcp, udp } th dport 53 dnat ip to ${plan.resolverAddress}:${RESOLVER_PORT}
+    # What the chains above refuse to everybody is left to them.
+    iifname "${GUEST.link}" ip saddr @tcp_judged meta l4proto tcp ip daddr != @denied tcp dport != { ${closedPorts} } ip daddr . tcp dport != @predefined redirect to :${EGRESS_PORT}
   }
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
@@ -102,6 +129,28 @@ export function slotTable({ plan, slot, denied, predefined, deniedTcpPorts }: Sl
 }
 `;
 }
+
+/** The table again, with the open policy, in place of whatever is there; nothing passes in between. */
+export function tableAnew(rules: SlotRules): string {
+  return `table inet sandlot\ndelete table inet sandlot\n${slotTable(rules)}`;
+}
+
+function throttleLines({ newFlowsPerSecond: rate, kibPerSecond: kib }: Throttle, match: string): string {
+  const lines = [];
+  if (rate > 0) lines.push(`${match} ct state new limit rate over ${rate}/second burst ${rate} packets drop`);
+  // A quarter of a second's worth at once: less would starve TCP, whose segments come in trains.
+  const burst = Math.max(Math.ceil(kib / 4), 256);
+  if (kib > 0) lines.push(`${match} limit rate over ${kib} kbytes/second burst ${burst} kbytes drop`);
+  return lines.join("\n    ");
+}
+
+/** What is applied to a slot. */
+export type SlotPolicy = AddressPolicy & {
+  /** All its TCP that is not denied to everybody goes to a listener on `EGRESS_PORT` in the slot, which judges it instead. */
+  readonly isTcpJudged?: boolean;
+  /** Names that stay answered although no address is reachable; see `guestNames`. */
+  readonly allowedDomains?: readonly string[];
+};
 
 /** A policy in the form the kernel takes; equal policies have equal texts, so that applying one twice costs nothing. */
 export type PlannedEgress = {
@@ -117,13 +166,13 @@ export type PlannedEgress = {
  * Names are answered only while some address is reachable: with everything denied, DNS would be the one way out.
  * @throws Fault `network_bad_cidr`
  */
-export function planEgress(policy: AddressPolicy, resolverAddress: string): PlannedEgress {
+export function planEgress(policy: SlotPolicy, resolverAddress: string): PlannedEgress {
   const allowed = readCidrs(policy.allowedCidrs);
   const denied = readCidrs(policy.deniedCidrs);
-  const everything = [parseCidr("0.0.0.0/0")];
-  const reachable = subtractRanges([...subtractRanges(everything, denied), ...allowed], ALWAYS_DENIED);
+  const isClosed = guestNames(policy)?.length === 0;
   const sets: Record<string, readonly string[]> = {
-    dns_closed: reachable.length > 0 ? [] : [resolverAddress],
+    dns_closed: isClosed ? [resolverAddress] : [],
+    tcp_judged: policy.isTcpJudged === true ? [GUEST.address] : [],
     user_allow: allowed.map(formatRange),
     user_deny: denied.map(formatRange),
   };
@@ -132,6 +181,18 @@ export function planEgress(policy: AddressPolicy, resolverAddress: string): Plan
   );
   const flushes = Object.keys(sets).map((set) => `flush set inet sandlot ${set}`);
   return { additions: joined(additions), replacement: joined([...flushes, ...additions]) };
+}
+
+/**
+ * The names a guest may look up, as domain patterns; undefined for all. With no address reachable otherwise, names beyond
+ * those of its domains would only serve to carry data out.
+ * @throws Fault `network_bad_cidr`
+ */
+export function guestNames(policy: SlotPolicy): readonly string[] | undefined {
+  const everything = [parseCidr("0.0.0.0/0")];
+  const open = subtractRanges(everything, readCidrs(policy.deniedCidrs));
+  const reachable = subtractRanges([...open, ...readCidrs(policy.allowedCidrs)], ALWAYS_DENIED);
+  return reachable.length > 0 ? undefined : (policy.allowedDomains ?? []);
 }
 
 function joined(lines: readonly string[]): string {
