@@ -165,6 +165,7 @@ async function lookInto(guest: Wire): Promise<{ seen: Seen; first: Buffer }> {
     ended: () => resolve(SILENT),
     closed: () => resolve(SILENT),
   };
+  guest.resume();
   const seen = await promise;
   silence?.[Symbol.dispose]();
   guest.pause();

@@ -100,7 +100,7 @@ export class Gate implements Disposable {
 
   #accept(guest: Wire): void {
     guest.socket.data = { wire: guest };
-    const to = originalDestination(guest.socket.fd);
+    const to = originalDestination(fdOf(guest.socket));
     const place = this.#open < limits.connectionsPerSandbox ? this.#needs.enter() : undefined;
     if (to === undefined || place === undefined) {
       if (to !== undefined)
@@ -115,6 +115,8 @@ export class Gate implements Disposable {
       place[Symbol.dispose]();
     });
     this.#keep(guest);
+    // What it says before anybody listens must wait, not vanish.
+    guest.pause();
     guest.socket.setNoDelay(true);
     guest.socket.setKeepAlive(true, limits.keepAliveMs);
     void serveConnection(this.#parts, guest, to);
@@ -147,4 +149,9 @@ export class Gate implements Disposable {
         inner.then((one) => one.shut()).catch(() => undefined);
       }
   }
+}
+
+/** Bun's sockets have it, its types do not. */
+function fdOf(socket: object): number {
+  return Number(Reflect.get(socket, "fd") ?? -1);
 }

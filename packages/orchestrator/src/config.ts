@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
-import { type ConfigEntry, ConfigError, type Env, readEnv } from "@sandlot/config";
+import { type ConfigEntry, ConfigError, type Env, readEnv, type Secret } from "@sandlot/config";
+import type { Throttle } from "@sandlot/network";
 import { type StorageConfig, storageConfig } from "@sandlot/storage";
 import type { LogLevel } from "@sandlot/telemetry";
 import { CRASH_POINTS, type CrashPoint } from "./crash-points";
@@ -41,6 +42,7 @@ export type OrchestratorConfig = {
   readonly dnsUpstreams: readonly string[];
   readonly guestCaFile: string | undefined;
   readonly guestProxy: GuestProxy;
+  readonly egress: EgressSettings;
   /** Dumps and restores machines. Absent: pauses keep files and no memory. */
   readonly criuPath: string | undefined;
   /** Where an lxcfs is mounted, so that guests see their own memory and CPUs. Absent: they see the host's. */
@@ -56,6 +58,17 @@ export type OrchestratorConfig = {
 
 export const RUNTIME_FORCES = ["loop-layers", "overlay-paths", "cgroup-v1"] as const;
 export type RuntimeForce = (typeof RUNTIME_FORCES)[number];
+
+export type EgressSettings = {
+  /** Key and certificate of the authority that guests with header rules trust; made if it is not there. */
+  readonly authorityFile: string;
+  /** `host:port` of the api's gRPC, which knows secrets and signs workload tokens; absent: header rules with such values fail. */
+  readonly controlAddress: string | undefined;
+  readonly nodeToken: Secret;
+  /** Whether header rules apply to requests without TLS too. */
+  readonly allowsPlainHttpRules: boolean;
+  readonly throttle: Throttle;
+};
 
 /** A corporate proxy that guests should use; put into their environment under the user's own variables. */
 export type GuestProxy = {
@@ -95,6 +108,17 @@ export function loadOrchestratorConfig(env: Env, seen: ConfigEntry[] = []): Orch
         none: read.optionalText("GUEST_NO_PROXY"),
       },
       criuPath: read.optionalText("CRIU_PATH"),
+      egress: {
+        authorityFile: read.text("EGRESS_CA_FILE", "/var/lib/sandlot/egress-ca.pem"),
+        controlAddress: read.optionalText("API_INTERNAL_GRPC_ADDRESS"),
+        nodeToken: read.secret("NODE_TOKEN", ""),
+        allowsPlainHttpRules: read.flag("EGRESS_PLAIN_HTTP_RULES", false),
+        throttle: {
+          flows: read.whole("SANDBOX_MAX_CONNECTIONS", { fallback: 8192, min: 1, max: 65_536 }),
+          newFlowsPerSecond: read.whole("SANDBOX_CONNECTIONS_PER_SECOND", { fallback: 0, max: 100_000 }),
+          kibPerSecond: read.whole("SANDBOX_BANDWIDTH_KIB_PER_SECOND", { fallback: 0, max: 4_000_000 }),
+        },
+      },
       lxcfsDir: read.optionalText("LXCFS_DIR"),
       diskReserve: read.optionalText("DISK_RESERVE_MIB"),
       runtimeForce: read.list("RUNTIME_FORCE", []),

@@ -48,10 +48,6 @@ export const nodeFaults = defineFaults("node", {
   },
   draining: { kind: "unavailable", say: (f: { nodeId: string }) => `node ${f.nodeId} takes no new sandboxes` },
   request_invalid: { kind: "invalid", say: (f: { problem: string }) => f.problem },
-  domains_unsupported: {
-    kind: "unsupported",
-    say: (_: { field: string }) => "egress rules by domain are not supported by this node yet",
-  },
   killed_while_starting: {
     kind: "gone",
     say: (f: { sandboxId: string }) => `sandbox '${f.sandboxId}' was killed while it was starting`,

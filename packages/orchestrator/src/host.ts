@@ -1,23 +1,28 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { startEgress } from "@sandlot/egress";
 import { systemClock } from "@sandlot/lifetime";
-import { type SlotPool, startSlotPool } from "@sandlot/network";
+import { startSlotPool } from "@sandlot/network";
 import { startContainerRuntime } from "@sandlot/runtime-container";
 import type { Runtime } from "@sandlot/runtime-contract";
 import { type ArtifactStore, openArtifactStore, openObjectStore } from "@sandlot/storage";
 import type { Logger } from "@sandlot/telemetry";
 import type { OrchestratorConfig } from "./config";
+import { askControlPlane } from "./egress/ask-values";
+import { type NodeSlots, withEgress } from "./egress/node-slots";
 import { predefinedAllows } from "./guests/guest-proxy";
 import { limits } from "./limits";
 import { holdNode } from "./node-lock";
 
 /** What the node asks of the machine it runs on. */
-export type HostParts = { readonly runtime: Runtime; readonly slots: SlotPool; readonly artifacts: ArtifactStore };
+export type HostParts = { readonly runtime: Runtime; readonly slots: NodeSlots; readonly artifacts: ArtifactStore };
 
 /** This host's own: containers on slots of real namespaces. Root only. */
 export async function startHost(config: OrchestratorConfig, logger: Logger): Promise<HostParts & AsyncDisposable> {
   await using held = new AsyncDisposableStack();
   held.use(holdNode(config));
   const runtime = held.use(await startRuntime(config, logger));
-  const slots = held.use(
+  const pool = held.use(
     await startSlotPool(
       {
         tag: config.installationTag,
@@ -26,12 +31,31 @@ export async function startHost(config: OrchestratorConfig, logger: Logger): Pro
         maxSlots: slotsNeeded(config),
         ...(config.dnsUpstreams.length === 0 ? {} : { dnsUpstreams: config.dnsUpstreams }),
         predefinedAllows: await predefinedAllows(config.guestProxy),
+        throttle: config.egress.throttle,
       },
       { log: logger.room("network") },
     ),
   );
   const bucket = config.storage.templates;
   const remote = bucket === undefined ? undefined : held.use(await openObjectStore(bucket));
+  const { guestCaFile, egress: settings } = config;
+  const egress = held.use(
+    await startEgress(
+      {
+        authorityFile: settings.authorityFile,
+        runDir: join(config.basePath, "egress"),
+        extraRoots: guestCaFile === undefined ? undefined : await readFile(guestCaFile, "utf8"),
+        allowsPlainHttpRules: settings.allowsPlainHttpRules,
+      },
+      {
+        resolve: (name) => pool.resolve(name),
+        isForbidden: (address) => pool.isForbidden(address),
+        ask: askControlPlane({ address: settings.controlAddress, nodeToken: settings.nodeToken }),
+        log: logger.room("egress"),
+      },
+    ),
+  );
+  const slots = withEgress(pool, egress);
   const artifacts = held.use(
     await openArtifactStore({ directory: config.artifactsPath, remote, logger: logger.room("artifacts") }),
   );

@@ -40,6 +40,11 @@ export const limits = {
   envdPollAttemptMs: 150,
   /** All attempts of one POST /init together. */
   initMs: 15_000,
+  /** Asking the control plane for header values, in milliseconds; how often, and the rest between, while it does not know the
+   * sandbox yet. */
+  askValuesMs: 3_000,
+  askValuesTries: 10,
+  askValuesRestMs: 200,
   /** First attempt of POST /init; each further one may take twice as long, up to `initAttemptMaxMs`. */
   initAttemptMs: 1_000,
   initAttemptMaxMs: 3_000,

@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { ServiceInfoStatus } from "@sandlot/contracts/info";
 import { isDiskLow, OPEN_EGRESS } from "@sandlot/domain";
 import { systemClock } from "@sandlot/lifetime";
-import type { SlotPool } from "@sandlot/network";
 import type { Runtime } from "@sandlot/runtime-contract";
 import type { ArtifactStore } from "@sandlot/storage";
 import type { Logger } from "@sandlot/telemetry";
@@ -14,6 +13,7 @@ import { openBuildMachines } from "./bake/build-machines";
 import { loadBuild } from "./builds/load-build";
 import type { MachineShape, OrchestratorConfig } from "./config";
 import { type CrashHook, crashHook } from "./crash-points";
+import type { NodeSlots } from "./egress/node-slots";
 import { startEvents } from "./events";
 import { Garbage } from "./garbage/garbage";
 import { Pins } from "./garbage/pins";
@@ -39,7 +39,7 @@ import { WarmPool } from "./warm/warm-pool";
 export type NodeNeeds = {
   readonly logger: Logger;
   readonly runtime: Runtime;
-  readonly slots: SlotPool;
+  readonly slots: NodeSlots;
   readonly artifacts: ArtifactStore;
   /** Dies at a place of its choice, for tests. */
   readonly crash?: CrashHook;
@@ -60,7 +60,7 @@ export async function startNode(config: OrchestratorConfig, needs: NodeNeeds): P
   const recipe = await readMachineRecipe(config);
   const guestParts: GuestParts = { ...needs, journal, artifactsPath, pins, recipe, crash };
   const caBundle = config.guestCaFile === undefined ? undefined : await readFile(config.guestCaFile, "utf8");
-  const defaults = { caBundle, proxy: config.guestProxy };
+  const defaults = { caBundle, egressCa: needs.slots.egressCa, proxy: config.guestProxy };
   const adopted = await adopt({ ...guestParts, events });
 
   const ends = held.use(new GuestEnds({ ...guestParts, events }));
@@ -120,6 +120,7 @@ export async function startNode(config: OrchestratorConfig, needs: NodeNeeds): P
     config,
     sandboxes,
     recorder,
+    flows: (slot, limit) => needs.slots.flows(slot, limit),
     meter: new HostMeter(config.basePath),
     machineInfo: await readMachineInfo(),
     runtimeName: needs.runtime.name,

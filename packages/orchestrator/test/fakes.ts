@@ -6,9 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { Secret } from "@sandlot/config";
 import { type SandboxConfigSchema, SandboxCreateRequestSchema } from "@sandlot/contracts/orchestrator";
-import type { AddressPolicy } from "@sandlot/domain";
-import type { Slot, SlotPool } from "@sandlot/network";
+import type { Slot } from "@sandlot/network";
 import {
   type Machine,
   type MachineEnd,
@@ -22,6 +22,7 @@ import {
 } from "@sandlot/runtime-contract";
 import { type ArtifactStore, openArtifactStore } from "@sandlot/storage";
 import type { OrchestratorConfig } from "../src/config";
+import type { NodeSlots, SandboxEgress } from "../src/egress/node-slots";
 
 export const ENVD_PORT = 49_983;
 
@@ -255,10 +256,12 @@ export class FakeRuntime implements Runtime {
 
 let nets = 0;
 
-export class FakeSlots implements SlotPool {
+export const EGRESS_CA = "-----BEGIN CERTIFICATE-----\negress\n-----END CERTIFICATE-----\n";
+
+export class FakeSlots implements NodeSlots {
   readonly #net = ((nets++ + (process.pid % 100) * 2) % 200) + 20;
   readonly out = new Set<number>();
-  readonly egress = new Map<number, AddressPolicy>();
+  readonly egress = new Map<number, SandboxEgress>();
   #next = 1;
   failEgress: Error | undefined;
 
@@ -272,7 +275,7 @@ export class FakeSlots implements SlotPool {
     this.#next = Math.max(this.#next, index + 1);
     return this.#slot(index);
   }
-  async applyEgress(slot: Slot, policy: AddressPolicy): Promise<void> {
+  async applyEgress(slot: Slot, policy: SandboxEgress): Promise<void> {
     if (this.failEgress !== undefined) throw this.failEgress;
     this.egress.set(slot.index, policy);
   }
@@ -285,6 +288,10 @@ export class FakeSlots implements SlotPool {
   }
   async removeAll(): Promise<void> {
     this.out.clear();
+  }
+  readonly egressCa = EGRESS_CA;
+  flows() {
+    return { isProxied: false, flows: [] };
   }
   counts() {
     return { ready: 0, leased: this.out.size };
@@ -357,6 +364,13 @@ export function tempNode(): Disposable & {
     storage: {
       templates: undefined,
       buildCache: { kind: "local", directory: join(dir, "build-cache") },
+    },
+    egress: {
+      authorityFile: join(dir, "egress-ca.pem"),
+      controlAddress: undefined,
+      nodeToken: new Secret(""),
+      allowsPlainHttpRules: false,
+      throttle: { flows: 8192, newFlowsPerSecond: 0, kibPerSecond: 0 },
     },
     criuPath: undefined,
     lxcfsDir: undefined,

@@ -54,6 +54,7 @@ export async function realNode(of: { tag: string; slotCidr: string; env?: Record
     LOCAL_TEMPLATE_STORAGE_BASE_PATH: join(dir, "artifacts"),
     GUEST_LAYER_DIR: guestLayer,
     CRIU_PATH: CRIU,
+    EGRESS_CA_FILE: join(dir, "egress-ca.pem"),
     LAUNCHER_PATH: join(DIST, "launcher"),
     INSTALLATION_TAG: of.tag,
     SLOT_CIDR: of.slotCidr,

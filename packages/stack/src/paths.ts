@@ -28,6 +28,7 @@ export function pathsOf(dataDir: string) {
     buildCache: join(root, "build-cache"),
     node: join(root, "node"),
     guestCa: join(root, "guest-ca.pem"),
+    egressCa: join(root, "egress-ca.pem"),
     lock: join(run, "lock.json"),
     supervisor: join(run, "supervisor.json"),
     mark: (service: string) => join(run, `${service}.json`),

@@ -1,5 +1,5 @@
 import { Gate, sleep } from "@sandlot/lifetime";
-import type { SlotPool } from "@sandlot/network";
+import type { NodeSlots } from "../egress/node-slots";
 import type { NodeEvents } from "../events";
 import { nodeFaults } from "../faults";
 import type { Journal } from "../journal/journal";
@@ -8,7 +8,7 @@ import { type Guest, type StageTimes, stopwatch } from "./guest";
 
 export type GuestEndsParts = {
   readonly journal: Pick<Journal, "recordEnding" | "forgetMachine">;
-  readonly slots: SlotPool;
+  readonly slots: NodeSlots;
   readonly events: Pick<NodeEvents, "endFailed">;
 };
 

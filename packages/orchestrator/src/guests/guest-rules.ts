@@ -1,5 +1,5 @@
 import { type EgressPolicy, OPEN_EGRESS } from "@sandlot/domain";
-import type { SlotPool } from "@sandlot/network";
+import type { NodeSlots, SandboxEgress } from "../egress/node-slots";
 import { isOpen } from "../sandboxes/egress-policy";
 import type { Guest } from "./guest";
 
@@ -8,15 +8,15 @@ export const SHUT: EgressPolicy = { ...OPEN_EGRESS, deniedCidrs: ["0.0.0.0/0"] }
 
 /** Makes a guest's slot follow `policy`, unless it does. */
 export async function applyRules(
-  slots: Pick<SlotPool, "applyEgress">,
+  slots: Pick<NodeSlots, "applyEgress">,
   guest: Pick<Guest, "slot" | "rules">,
-  policy: EgressPolicy,
+  policy: SandboxEgress,
 ): Promise<void> {
   if (isSame(guest.rules.applied, policy)) return;
   await slots.applyEgress(guest.slot, policy);
   guest.rules.applied = policy;
 }
 
-function isSame(a: EgressPolicy, b: EgressPolicy): boolean {
+function isSame(a: SandboxEgress, b: SandboxEgress): boolean {
   return (isOpen(a) && isOpen(b)) || JSON.stringify(a) === JSON.stringify(b);
 }

@@ -1,12 +1,13 @@
 import { join } from "node:path";
 import { type EgressPolicy, OPEN_EGRESS } from "@sandlot/domain";
-import type { Slot, SlotPool } from "@sandlot/network";
+import type { Slot } from "@sandlot/network";
 import type { Machine, MachineEnd, Runtime, StartMachine } from "@sandlot/runtime-contract";
 import type { ArtifactStore, LoadedBuild } from "@sandlot/storage";
 import { type BuildOrigin, originOf } from "../builds/build-origin";
 import { loadBuild } from "../builds/load-build";
 import type { MachineShape } from "../config";
 import type { CrashHook } from "../crash-points";
+import type { NodeSlots } from "../egress/node-slots";
 import { nodeFaults } from "../faults";
 import type { Pins } from "../garbage/pins";
 import type { Journal } from "../journal/journal";
@@ -31,7 +32,7 @@ export type Guest = {
 
 export type GuestParts = {
   readonly runtime: Runtime;
-  readonly slots: SlotPool;
+  readonly slots: NodeSlots;
   readonly journal: Journal;
   readonly artifacts: ArtifactStore;
   /** Below which `guest/` holds the guest layers. */

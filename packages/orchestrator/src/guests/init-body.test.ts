@@ -1,6 +1,10 @@
 import { describe, expect, it } from "bun:test";
 import { create } from "@bufbuild/protobuf";
-import { SandboxConfigSchema } from "@sandlot/contracts/orchestrator";
+import {
+  SandboxConfigSchema,
+  SandboxNetworkConfigSchema,
+  SandboxNetworkDomainRulesSchema,
+} from "@sandlot/contracts/orchestrator";
 import { initBodyFor } from "./init-body";
 
 const NO_PROXY = { http: undefined, https: undefined, none: undefined };
@@ -18,7 +22,7 @@ describe(initBodyFor, () => {
     });
     const body = initBodyFor({
       config,
-      defaults: { caBundle: "PEM", proxy: { http: "http://p:1", https: undefined, none: "localhost" } },
+      defaults: { caBundle: "PEM", egressCa: "CA", proxy: { http: "http://p:1", https: undefined, none: "localhost" } },
       defaultUser: "user",
       defaultWorkdir: "/home/user",
       nowMs: 0,
@@ -39,9 +43,19 @@ describe(initBodyFor, () => {
     });
   });
 
+  it("has only guests with header rules trust the egress authority", () => {
+    const rules = { "api.test": create(SandboxNetworkDomainRulesSchema) };
+    const config = create(SandboxConfigSchema, { sandboxId: "i1" });
+    const ruled = { ...config, network: create(SandboxNetworkConfigSchema, { egress: { rules } }) };
+    const of = { defaultUser: "user", defaultWorkdir: "/", nowMs: 0 };
+    const caOf = (one: typeof config, caBundle: string | undefined) =>
+      initBodyFor({ config: one, defaults: { caBundle, egressCa: "CA", proxy: NO_PROXY }, ...of }).caBundle;
+    expect([caOf(config, "PEM"), caOf(ruled, "PEM"), caOf(ruled, undefined)]).toEqual(["PEM", "PEM\nCA", "CA"]);
+  });
+
   it("installs no token when the sandbox has none", () => {
     const config = create(SandboxConfigSchema, { sandboxId: "i1" });
-    const defaults = { caBundle: undefined, proxy: NO_PROXY };
+    const defaults = { caBundle: undefined, egressCa: "CA", proxy: NO_PROXY };
     const body = initBodyFor({ config, defaults, defaultUser: "user", defaultWorkdir: "/", nowMs: 0 });
     expect(body).not.toHaveProperty("accessToken");
     expect(body).not.toHaveProperty("caBundle");

@@ -1,9 +1,16 @@
 import type { SandboxConfig } from "@sandlot/contracts/orchestrator";
 import type { GuestProxy } from "../config";
+import { hasHeaderRules } from "../sandboxes/egress-policy";
 import type { InitBody } from "./envd-door";
 
 /** What every guest of this node is told, from the node's own configuration. */
-export type GuestDefaults = { readonly caBundle: string | undefined; readonly proxy: GuestProxy };
+export type GuestDefaults = {
+  /** Authorities that every guest trusts. */
+  readonly caBundle: string | undefined;
+  /** The one that only guests with header rules trust. */
+  readonly egressCa: string;
+  readonly proxy: GuestProxy;
+};
 
 /** The identity of one sandbox as envd wants it. Made anew per attempt, since the timestamp must move. */
 export function initBodyFor(of: {
@@ -16,6 +23,8 @@ export function initBodyFor(of: {
   keepEnvVars?: boolean;
 }): InitBody {
   const { config, defaults } = of;
+  const authorities = [defaults.caBundle, hasHeaderRules(config) ? defaults.egressCa : undefined];
+  const caBundle = authorities.filter((text) => text !== undefined).join("\n");
   return {
     timestamp: new Date(of.nowMs).toISOString(),
     ...(config.envdAccessToken === undefined || config.envdAccessToken === ""
@@ -24,7 +33,7 @@ export function initBodyFor(of: {
     ...(of.keepEnvVars === true ? {} : { envVars: config.envVars }),
     defaultUser: of.defaultUser,
     defaultWorkdir: of.defaultWorkdir,
-    ...(defaults.caBundle === undefined ? {} : { caBundle: defaults.caBundle }),
+    ...(caBundle === "" ? {} : { caBundle }),
     ...proxyOf(defaults.proxy),
     lifecycleID: config.executionId,
     sandboxId: config.sandboxId,

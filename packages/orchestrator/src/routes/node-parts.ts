@@ -1,6 +1,7 @@
 import type { BuildMachines } from "@sandlot/builder";
 import type { ServiceInfoStatus } from "@sandlot/contracts/info";
 import type { OrchestratorConfig } from "../config";
+import type { NodeSlots } from "../egress/node-slots";
 import type { Garbage } from "../garbage/garbage";
 import type { HostMeter, MachineInfo } from "../info/host-metrics";
 import type { Recorder } from "../observing/recorder";
@@ -11,6 +12,7 @@ export type NodeParts = {
   readonly config: OrchestratorConfig;
   readonly sandboxes: Sandboxes;
   readonly recorder: Recorder;
+  readonly flows: NodeSlots["flows"];
   readonly meter: HostMeter;
   readonly machineInfo: MachineInfo;
   readonly runtimeName: string;

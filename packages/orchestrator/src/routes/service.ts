@@ -9,6 +9,7 @@ import { createSandboxRoute } from "./create-sandbox";
 import { deleteBuildsRoute } from "./delete-builds";
 import { deleteSandboxRoute } from "./delete-sandbox";
 import { Health, healthRoutes } from "./grpc-health";
+import { listEgressRoute } from "./list-egress";
 import { listSandboxesRoute } from "./list-sandboxes";
 import type { NodeParts } from "./node-parts";
 import { observeSandboxesRoute } from "./observe-sandboxes";
@@ -37,6 +38,7 @@ export function nodeRoutes(parts: NodeParts, logger: Logger): (router: ConnectRo
       pause: guarded(pauseSandboxRoute(parts)),
       checkpoint: guarded(checkpointSandboxRoute(parts)),
       deleteBuilds: guarded(deleteBuildsRoute(parts)),
+      listEgress: guarded(listEgressRoute(parts)),
       observe: guarded(observeSandboxesRoute(parts)),
     });
     router.service(InfoService, {

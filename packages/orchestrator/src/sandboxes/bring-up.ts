@@ -181,6 +181,15 @@ export function attachLifeline(
   );
 }
 
+/** Tells a live sandbox's envd again who it is: how it learns of an authority that it must trust from now on. */
+export async function tellAgain(
+  parts: Pick<BringUpParts, "defaults">,
+  of: { guest: Guest; config: SandboxConfig; signal: AbortSignal },
+): Promise<void> {
+  const { guest, config, signal } = of;
+  await initEnvd({ address: guest.machine.address, body: bodyOf(parts, guest, config), signal });
+}
+
 function bodyOf(parts: Pick<BringUpParts, "defaults">, guest: Guest, config: SandboxConfig) {
   return () => initBodyFor({ ...bodyParts(parts, guest, config), nowMs: Date.now() });
 }

@@ -6,6 +6,7 @@ import {
   SandboxNetworkEgressConfigSchema,
 } from "@sandlot/contracts/orchestrator";
 import { type EgressPolicy, needsProxy } from "@sandlot/domain";
+import type { SandboxEgress } from "../egress/node-slots";
 import { nodeFaults } from "../faults";
 
 const EVERYTHING = "0.0.0.0/0";
@@ -28,10 +29,11 @@ export function withEgress(config: SandboxConfig, egress: SandboxNetworkEgressCo
   };
 }
 
-/** @throws Fault `node_request_invalid` when the proxy's address is none, `node_domains_unsupported` rather than leaving a rule out in silence */
-export function egressPolicyOf(config: SandboxConfig): EgressPolicy {
+/** @throws Fault `node_request_invalid` when the proxy's address is none */
+export function egressPolicyOf(config: SandboxConfig): SandboxEgress {
   const egress = config.network?.egress;
-  const policy = {
+  const tokens = Object.entries(config.iam?.tokens ?? {});
+  return {
     allowedCidrs: egress?.allowedCidrs ?? [],
     deniedCidrs: egress?.deniedCidrs ?? [],
     allowedDomains: egress?.allowedDomains ?? [],
@@ -40,9 +42,16 @@ export function egressPolicyOf(config: SandboxConfig): EgressPolicy {
       headers: { ...rules[0]?.transform?.headers },
     })),
     proxy: egress === undefined ? undefined : proxyOf(egress),
+    owner: {
+      sandboxId: config.sandboxId,
+      audiences: Object.fromEntries(tokens.map(([name, { audience }]) => [name, audience])),
+    },
   };
-  if (needsProxy(policy)) throw nodeFaults.domains_unsupported({ field: "allowed_domains" });
-  return policy;
+}
+
+/** Whether the sandbox must trust the installation's egress authority. */
+export function hasHeaderRules(config: SandboxConfig): boolean {
+  return Object.keys(config.network?.egress?.rules ?? {}).length > 0;
 }
 
 function proxyOf(egress: SandboxNetworkEgressConfig): EgressPolicy["proxy"] {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "bun:test";
 import { create } from "@bufbuild/protobuf";
-import { SandboxNetworkEgressConfigSchema } from "@sandlot/contracts/orchestrator";
+import { SandboxNetworkDomainRulesSchema, SandboxNetworkEgressConfigSchema } from "@sandlot/contracts/orchestrator";
 import { isFault } from "@sandlot/faults";
 import { fakeNode } from "../../test/fake-node";
-import { eventually } from "../../test/fakes";
+import { EGRESS_CA, eventually } from "../../test/fakes";
 import { Sandboxes } from "./sandboxes";
 
 describe(Sandboxes, () => {
@@ -129,8 +129,14 @@ describe(Sandboxes, () => {
     expect(node.sandboxes.find("i1")?.record).toMatchObject({ endsAtMs: 77 });
     expect(node.slots.egress.get(slot)).toMatchObject({ allowedCidrs: [], deniedCidrs: ["8.8.8.8/32"] });
     const domains = create(SandboxNetworkEgressConfigSchema, { allowedDomains: ["example.com"] });
-    const thrown = await node.sandboxes.update("i1", { endsAtMs: undefined, egress: domains }).catch((t) => t);
-    expect(isFault(thrown, "node_domains_unsupported")).toBe(true);
+    await node.sandboxes.update("i1", { endsAtMs: undefined, egress: domains });
+    const owner = { sandboxId: "i1", audiences: {} };
+    expect(node.slots.egress.get(slot)).toMatchObject({ deniedCidrs: [], allowedDomains: ["example.com"], owner });
+    expect(node.runtime.only.envd.inits).toHaveLength(1);
+    const rules = { "api.test": create(SandboxNetworkDomainRulesSchema) };
+    const ruled = create(SandboxNetworkEgressConfigSchema, { rules });
+    await node.sandboxes.update("i1", { endsAtMs: undefined, egress: ruled });
+    expect(node.runtime.only.envd.inits.at(-1)?.body).toMatchObject({ caBundle: EGRESS_CA });
   });
 
   it("takes its sandboxes over after a restart, same machine and slot, without a new identity", async () => {

@@ -6,8 +6,8 @@ import type { Guest, StageTimes } from "../guests/guest";
 import { applyRules } from "../guests/guest-rules";
 import type { SandboxRecord } from "../journal/journal";
 import { limits } from "../limits";
-import { attachLifeline, type BringUpParts, bringUp } from "./bring-up";
-import { egressPolicyOf, withEgress } from "./egress-policy";
+import { attachLifeline, type BringUpParts, bringUp, tellAgain } from "./bring-up";
+import { egressPolicyOf, hasHeaderRules, withEgress } from "./egress-policy";
 import type { Entries, Entry, LiveSandbox, SealBytes } from "./entries";
 import type { CreateSandbox } from "./parse-create";
 import { type SealSandbox, Seals, type SealsParts } from "./seals";
@@ -108,6 +108,8 @@ export class Sandboxes implements AsyncDisposable {
       const config = egress === undefined ? sandbox.record.config : withEgress(sandbox.record.config, egress);
       const policy = egressPolicyOf(config);
       if (egress !== undefined) await applyRules(this.#parts.slots, sandbox.guest, policy);
+      if (hasHeaderRules(config) && !hasHeaderRules(sandbox.record.config))
+        await tellAgain(this.#parts, { guest: sandbox.guest, config, signal: this.#stop.signal });
       this.#parts.journal.updateSandbox(sandboxId, { config, endsAtMs });
       sandbox.record = { ...sandbox.record, config, endsAtMs };
       this.#parts.events.sandboxUpdated({ sandboxId, endsAtMs, egress: egress !== undefined });
