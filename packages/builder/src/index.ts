@@ -4,4 +4,4 @@ export { builderFaults } from "./faults";
 export type { BuildMachine, BuildMachines, StartBuildMachine } from "./machines";
 export type { BuildParts } from "./phases/build-parts";
 export type { Recipe, RecipeBase, RecipeStep, RecipeVersion } from "./recipe";
-export { templateRoutes } from "./routes/template-service";
+export { type TemplateRouteParts, templateRoutes } from "./routes/template-service";

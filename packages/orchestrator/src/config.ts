@@ -1,4 +1,4 @@
-import { hostname } from "node:os";
+import { availableParallelism, hostname } from "node:os";
 import { type ConfigEntry, ConfigError, type Env, readEnv, type Secret } from "@sandlot/config";
 import type { Throttle } from "@sandlot/network";
 import { type StorageConfig, storageConfig } from "@sandlot/storage";
@@ -25,6 +25,12 @@ export type OrchestratorConfig = {
   readonly artifactsPath: string;
   /** What stands behind `artifactsPath`, and where uploaded build contexts go. */
   readonly storage: StorageConfig;
+  /** `orchestrator` always; `template-manager` when it builds templates too. */
+  readonly services: readonly string[];
+  /** Templates that are built at the same time; the rest wait. */
+  readonly buildsAtOnce: number;
+  /** `from=to` rules: where images come from instead of their own registry. */
+  readonly imageMirrors: readonly string[];
   /** Directory that the runtime puts on top of every machine's layers: envd and PID 1. */
   readonly guestLayerDir: string;
   readonly launcherPath: string;
@@ -90,6 +96,13 @@ export function loadOrchestratorConfig(env: Env, seen: ConfigEntry[] = []): Orch
       basePath: read.text("ORCHESTRATOR_BASE_PATH", "/var/lib/sandlot/node"),
       artifactsPath: read.text("LOCAL_TEMPLATE_STORAGE_BASE_PATH", "/var/lib/sandlot/artifacts"),
       storage: storageConfig(read),
+      services: read.list("ORCHESTRATOR_SERVICES", ["orchestrator", "template-manager"]),
+      buildsAtOnce: read.whole("BUILDS_AT_ONCE", {
+        fallback: Math.max(2, availableParallelism() >> 1),
+        min: 1,
+        max: 64,
+      }),
+      imageMirrors: read.list("IMAGE_MIRRORS", ["e2bdev/base=template:base"]),
       guestLayerDir: read.text("GUEST_LAYER_DIR"),
       launcherPath: read.text("LAUNCHER_PATH"),
       installationTag: read.text("INSTALLATION_TAG"),

@@ -1,6 +1,8 @@
+import { templateRoutes } from "@sandlot/builder";
 import { ServiceInfoStatus } from "@sandlot/contracts/info";
 import { type SandboxProxy as FrontProxy, startProxy } from "@sandlot/proxy";
 import type { Logger } from "@sandlot/telemetry";
+import { startBuilder } from "./builds/start-builder";
 import type { OrchestratorConfig } from "./config";
 import { type HostParts, startHost } from "./host";
 import { decide } from "./proxy/decide";
@@ -44,11 +46,21 @@ export async function startOrchestrator(
       },
     ),
   );
+  const serveNode = nodeRoutes(node.parts, logger.room("grpc"));
+  const builder = config.services.includes("template-manager")
+    ? held.use(
+        await startBuilder(config, {
+          machines: node.parts.buildMachines,
+          artifacts: host.artifacts,
+          logger: logger.room("builds"),
+        }),
+      )
+    : undefined;
   const grpc = held.use(
-    await startGrpcServer(
-      { host: config.listenHost, port: config.grpcPort },
-      nodeRoutes(node.parts, logger.room("grpc")),
-    ),
+    await startGrpcServer({ host: config.listenHost, port: config.grpcPort }, (router) => {
+      serveNode(router);
+      if (builder !== undefined) templateRoutes(builder.routes)(router);
+    }),
   );
   logger.info("orchestrator ready", {
     grpcPort: grpc.port,

@@ -378,6 +378,9 @@ export function tempNode(): Disposable & {
     runtimeForce: [],
     logLevel: "silent",
     crashAt: undefined,
+    services: ["orchestrator"],
+    buildsAtOnce: 1,
+    imageMirrors: [],
   };
   const runtime = (): FakeRuntime => {
     const made = new FakeRuntime();

@@ -23,7 +23,11 @@ import { limits } from "../limits";
 import type { LogEntry } from "../logs/build-log";
 import { parseRecipe } from "./parse-recipe";
 
-export type TemplateRouteParts = { readonly builds: Builds; readonly buildCache: ObjectStore; readonly logger: Logger };
+export type TemplateRouteParts = {
+  readonly builds: Builds;
+  readonly buildCache: ObjectStore;
+  readonly logger: Logger;
+};
 
 export function templateRoutes(parts: TemplateRouteParts): (router: ConnectRouter) => void {
   const { builds, buildCache, logger } = parts;

@@ -45,7 +45,7 @@ export function shellCommand(command: string, context: StepContext) {
   const envs = withStandardDirs(context.envs);
   // A login shell reads /etc/profile, which sets PATH anew on most distributions: the recipe's own is said once more.
   const path = context.envs.PATH === undefined ? "" : `export PATH=${quote(envs.PATH ?? "")}; `;
-  return { cmd: "/bin/bash", args: ["-l", "-c", `${path}${command}`], envs, cwd: context.workdir };
+  return { cmd: "/bin/bash", args: ["-l", "-c", `${path}${command}`], envs, cwd: context.workdir ?? "~" };
 }
 
 export function withStandardDirs(envs: Readonly<Record<string, string>>): Readonly<Record<string, string>> {

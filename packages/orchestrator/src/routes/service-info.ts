@@ -23,7 +23,10 @@ export function serviceInfoRoute(parts: NodeParts) {
       serviceId: parts.serviceId,
       serviceVersion: VERSION,
       serviceStatus: parts.status,
-      serviceRoles: [ServiceInfoRole.Orchestrator],
+      serviceRoles: [
+        ServiceInfoRole.Orchestrator,
+        ...(parts.config.services.includes("template-manager") ? [ServiceInfoRole.TemplateBuilder] : []),
+      ],
       serviceStartup: timestampFromMs(parts.startedAtMs),
       machineInfo: create(MachineInfoSchema, {
         cpuArchitecture: parts.machineInfo.architecture,

@@ -105,6 +105,7 @@ function apiSpec(of: ServiceInputs): ServiceSpec {
     health: { protocol: "http", host: reachableHost(settings.host), port: api },
     env: {
       ...inherited(),
+      ...of.storageEnv,
       LISTEN_HOST: settings.host,
       INTERNAL_LISTEN_HOST: "127.0.0.1",
       API_PORT: String(api),

@@ -1,0 +1,34 @@
+/** The node as a builder of templates: role `template-manager`. */
+
+import type { BuildMachines } from "@sandlot/builder";
+import { Builds, openLayerIndex, type TemplateRouteParts } from "@sandlot/builder";
+import { imageFaults, parseMirrors } from "@sandlot/oci-images";
+import { type ArtifactStore, openObjectStore } from "@sandlot/storage";
+import type { Logger } from "@sandlot/telemetry";
+import type { OrchestratorConfig } from "../config";
+
+export type Builder = AsyncDisposable & { readonly routes: TemplateRouteParts };
+
+/** Disposing of it cancels what is being built and waits until nothing of it is left on the host. */
+export async function startBuilder(
+  config: OrchestratorConfig,
+  of: { machines: BuildMachines; artifacts: ArtifactStore; logger: Logger },
+): Promise<Builder> {
+  await using held = new AsyncDisposableStack();
+  const buildCache = held.use(await openObjectStore(config.storage.buildCache));
+  const { machines, artifacts, logger } = of;
+  const images = {
+    pull: async ({ reference }: { reference: string }) => {
+      throw imageFaults.not_found({ reference });
+    },
+    provisionScript: () => ":",
+    provisionVersion: "1",
+    mirrors: parseMirrors(config.imageMirrors),
+  };
+  const index = openLayerIndex(buildCache);
+  const builds = held.use(
+    new Builds({ machines, artifacts, buildCache, index, images, logger }, { atOnce: config.buildsAtOnce }),
+  );
+  const whole = held.move();
+  return { routes: { builds, buildCache, logger }, [Symbol.asyncDispose]: () => whole.disposeAsync() };
+}
