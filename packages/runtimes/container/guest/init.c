@@ -1,11 +1,13 @@
 /* PID 1 of a machine: starts envd, starts it again when it dies, reaps what is left to it, ends all on SIGTERM.
  * Static and without threads, so that it survives whatever the guest does to its own libraries. */
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -70,13 +72,39 @@ static void end_all(void) {
     kill(-1, SIGKILL);
 }
 
-int main(void) {
+/* For the host's proof that it can seal memory: no envd, but an established connection that holds unread bytes. */
+static int hold_connection(int pair[2]) {
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof at;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    if (bind(listener, (struct sockaddr *)&at, sizeof at) < 0 || listen(listener, 1) < 0) return -1;
+    if (getsockname(listener, (struct sockaddr *)&at, &length) < 0) return -1;
+    pair[1] = socket(AF_INET, SOCK_STREAM, 0);
+    if (connect(pair[1], (struct sockaddr *)&at, sizeof at) < 0) return -1;
+    pair[0] = accept(listener, NULL, NULL);
+    close(listener);
+    return pair[0] < 0 || write(pair[1], "be", 2) != 2 ? -1 : 0;
+}
+
+/* What it held before and what is said now must come in order. */
+static int prove_connection(const sigset_t *awaited) {
+    char got[6] = {0};
+    int pair[2], heard = 0;
+    if (hold_connection(pair) < 0) return 3;
+    while (sigtimedwait(awaited, NULL, &(struct timespec){.tv_sec = 60}) != SIGTERM) continue;
+    if (write(pair[1], "fore", 4) != 4) return 4;
+    for (ssize_t more; heard < 6 && (more = read(pair[0], got + heard, (size_t)(6 - heard))) > 0;) heard += (int)more;
+    return heard == 6 && memcmp(got, "before", 6) == 0 ? 0 : 5;
+}
+
+int main(int argc, char **argv) {
     sigset_t awaited, before;
     sigemptyset(&awaited);
     sigaddset(&awaited, SIGCHLD);
     sigaddset(&awaited, SIGTERM);
     sigprocmask(SIG_BLOCK, &awaited, &before);
     if (chdir("/") < 0) return 1;
+    if (argc == 2 && strcmp(argv[1], "hold-connection") == 0) return prove_connection(&awaited);
     pid_t envd = -1;
     long long started = 0, start_at = 0;
     int rest = FIRST_REST_MS;

@@ -125,6 +125,7 @@ static void set_key(struct config *out, const char *key, const char *value) {
         {"guest_gateway", &out->guest_gateway}, {"lxcfs", &out->lxcfs},
         {"launcher_cgroup", &out->launcher_cgroup}, {"cgroup2", &out->cgroup2},
         {"shared_cgroup", &out->shared_cgroup}, {"restore_dir", &out->restore_dir},
+        {"init_argument", &out->init_argument},
         {"criu", &out->criu},               {"criu_cache", &out->criu_cache},
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {

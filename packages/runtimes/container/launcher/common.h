@@ -29,6 +29,7 @@ struct config {
     const char *cgroup2;       /* the machine's directory of the v2 hierarchy: it is born there */
     const char *shared_cgroup; /* of all machines: holds the device rules where there is no v2 */
     const char *restore_dir;   /* CRIU's images for a machine that goes on from sealed memory; absent for a fresh one */
+    const char *init_argument; /* for init; absent in any machine but a probe's */
     const char *criu;          /* the program, and where what it learns of the kernel is kept between its runs */
     const char *criu_cache;
     const char *lowers[MAX_LOWERS];

@@ -168,7 +168,7 @@ void become_guest(const struct config *config, int from_host) {
     reset_signals();
     drop_capabilities();
     install_filter();
-    char *const argv[] = {"init", NULL};
+    char *const argv[] = {"init", (char *)config->init_argument, NULL};
     char *const environment[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8", NULL};
     execve(INIT, argv, environment);
     fail_errno("exec", INIT);

@@ -17,14 +17,21 @@ export async function setFrozen(of: {
   clock: Clock;
 }): Promise<void> {
   const { v2, freezer } = of.cgroups;
-  if (v2 !== undefined) await writeFile(join(v2, "cgroup.freeze"), of.frozen ? "1" : "0");
-  else if (freezer !== undefined) await writeFile(join(freezer, "freezer.state"), of.frozen ? "FROZEN" : "THAWED");
+  const tell = async (frozen: boolean): Promise<void> => {
+    if (v2 !== undefined) await writeFile(join(v2, "cgroup.freeze"), frozen ? "1" : "0");
+    else if (freezer !== undefined) await writeFile(join(freezer, "freezer.state"), frozen ? "FROZEN" : "THAWED");
+  };
+  await tell(of.frozen);
   if (!of.frozen) return;
   const startedMs = of.clock.nowMs();
   for (let restMs = 0.5; !(await isFrozen(of.cgroups)); restMs = Math.min(restMs * 2, 50)) {
     const waitedMs = of.clock.nowMs() - startedMs;
     if (waitedMs > limits.freezeMs) throw containerFaults.freeze_stuck({ machineId: of.machineId, waitedMs });
     await sleep(restMs);
+    if (v2 !== undefined || waitedMs < limits.freezeAgainMs) continue;
+    // v1 can miss a process that is just being made, and then waits for it for ever: another try finds it.
+    await tell(false);
+    await tell(true);
   }
 }
 

@@ -8,10 +8,14 @@ export const limits = {
   idleLayers: 64,
   /** How long a freeze may take until it counts as failed, in milliseconds. */
   freezeMs: 5_000,
+  /** After so long a freeze by v1 is tried anew at every look, in milliseconds; it takes less than one mostly. */
+  freezeAgainMs: 60,
   /** How long a launcher may take to kill its machine until it is done from outside, in milliseconds. */
   killMs: 1_000,
   /** How long a whole seal may take in the helper until it is told to stop, in seconds. */
   sealSeconds: 120,
+  /** How long each step of the proof that memory can be sealed may take, in milliseconds; 50 to 150 are normal. */
+  proofMs: 15_000,
   /** How long a seal that an earlier process began may take to stop and put the machine right, in milliseconds. */
   sealStopMs: 45_000,
   /** Image files whose checksum is remembered as right; each costs some 200 bytes. */

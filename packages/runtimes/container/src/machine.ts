@@ -118,6 +118,11 @@ export class ContainerMachine implements Machine {
     return this.#ending;
   }
 
+  /** Tells init, as the machine's own root could. */
+  signalInit(signal: NodeJS.Signals): void {
+    process.kill(this.#parts.init.pid, signal);
+  }
+
   isAlive(): Promise<boolean> {
     return isAlive(this.#parts.init);
   }

@@ -40,9 +40,7 @@ function notesOf(config: ContainerRuntimeConfig, kernel: KernelVersion, cgroupKi
     config.lxcfsDir === undefined
       ? "no lxcfs: /proc/meminfo inside tells of the host"
       : `lxcfs at ${config.lxcfsDir} tells machines of their own memory and processors`,
-    config.criuPath === undefined
-      ? "no CRIU: machines are sealed without their memory"
-      : `machines are sealed with their memory by ${config.criuPath}`,
+    ...(config.criuPath === undefined ? ["no CRIU: machines are sealed without their memory"] : []),
   ];
 }
 

@@ -32,6 +32,7 @@ import type { LayerMounts } from "./layers";
 import { limits } from "./limits";
 import { ContainerMachine } from "./machine";
 import { probeContainerHost } from "./probe";
+import { CRIU_CACHE_PREFIX, proveMemorySeals } from "./prove-memory";
 import { CheckedFiles, checkSeal, layOutImages } from "./restore";
 import { type SealTools, sealMachine } from "./seal";
 import type { UpperPool } from "./uppers";
@@ -39,7 +40,11 @@ import type { UpperPool } from "./uppers";
 type LaunchPairs = readonly (readonly [string, string | number | undefined])[];
 
 /** A machine without a slot has only its loopback: what `probe` starts. */
-export type StartRequest = Omit<StartMachine, "slot"> & { readonly slot: StartMachine["slot"] | null };
+export type StartRequest = Omit<StartMachine, "slot"> & {
+  readonly slot: StartMachine["slot"] | null;
+  /** `hold-connection`: instead of starting envd, init holds a TCP connection and tells at SIGTERM whether it still works. */
+  readonly initArgument?: "hold-connection";
+};
 
 export type ContainerRuntimeRooms = {
   readonly config: ContainerRuntimeConfig;
@@ -54,7 +59,7 @@ export type ContainerRuntimeRooms = {
 
 export class ContainerRuntime implements Runtime {
   readonly name = "container";
-  readonly #memory: { proven: boolean; problem?: string };
+  #memory: { proven: boolean; problem?: string };
   readonly #rooms: ContainerRuntimeRooms;
   readonly #machines = new Map<MachineId, ContainerMachine>();
   readonly #starting = new Map<MachineId, readonly string[]>();
@@ -82,12 +87,15 @@ export class ContainerRuntime implements Runtime {
     };
   }
 
-  probe(signal: AbortSignal): Promise<RuntimeProbe> {
-    return probeContainerHost({
-      config: this.#rooms.config,
-      cgroupKind: this.#rooms.cgroups.kind,
-      start: (request) => this.#startOne(request, signal),
-    });
+  async probe(signal: AbortSignal): Promise<RuntimeProbe> {
+    const { cgroups, config } = this.#rooms;
+    const start = (request: StartRequest): Promise<ContainerMachine> => this.#startOne(request, signal);
+    const probe = await probeContainerHost({ config, cgroupKind: cgroups.kind, start });
+    if (!probe.usable || config.criuPath === undefined) return probe;
+    const problem = await proveMemorySeals({ config, criuPath: config.criuPath, start, signal });
+    this.#memory = problem === undefined ? { proven: true } : { proven: false, problem };
+    const note = problem ?? `machines are sealed with their memory by ${config.criuPath}`;
+    return { ...probe, notes: [...probe.notes, note] };
   }
 
   start(request: StartMachine, signal: AbortSignal): Promise<Machine> {
@@ -127,7 +135,7 @@ export class ContainerRuntime implements Runtime {
     if ((await machineIdsIn(this.#rooms.dirs.machines)).length === 0) await dropHostLimits(this.#rooms.config.tag);
   }
 
-  async #startOne(request: StartRequest, signal: AbortSignal): Promise<Machine> {
+  async #startOne(request: StartRequest, signal: AbortSignal): Promise<ContainerMachine> {
     checkNames(request);
     signal.throwIfAborted();
     return this.#gate.run(async () => {
@@ -154,7 +162,12 @@ export class ContainerRuntime implements Runtime {
     });
   }
 
-  async #launch(of: { request: StartRequest; dir: string; idBase: number; signal: AbortSignal }): Promise<Machine> {
+  async #launch(of: {
+    request: StartRequest;
+    dir: string;
+    idBase: number;
+    signal: AbortSignal;
+  }): Promise<ContainerMachine> {
     const { request, dir, idBase, signal } = of;
     const { machineId } = request;
     const { cgroups, config, dirs, layers, uppers } = this.#rooms;
@@ -210,7 +223,7 @@ export class ContainerRuntime implements Runtime {
    * @throws Fault `machine_seal_unreadable` */
   async #layOut(of: { request: StartRequest; dir: string; idBase: number }): Promise<LaunchPairs> {
     const from = of.request.restore;
-    if (from === undefined) return [];
+    if (from === undefined) return [["init_argument", of.request.initArgument]];
     const criu = await this.#criu();
     if (criu === undefined) throw machineFaults.seal_unreadable({ reason: "this host has no CRIU" });
     await checkSeal(from, this.#checked);
@@ -228,7 +241,7 @@ export class ContainerRuntime implements Runtime {
   async #criu(): Promise<SealTools["criu"]> {
     const { criuPath, nodeDir } = this.#rooms.config;
     if (criuPath === undefined) return undefined;
-    return { path: criuPath, cachePath: join(nodeDir, `criu-cache-${await this.#bootId()}`) };
+    return { path: criuPath, cachePath: join(nodeDir, `${CRIU_CACHE_PREFIX}${await this.#bootId()}`) };
   }
 
   async #seal(dir: string, request: SealRequest, signal: AbortSignal): Promise<Seal> {

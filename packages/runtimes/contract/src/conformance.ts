@@ -16,6 +16,7 @@ import { type ConformanceHarness, Suite, TEST_MS } from "./conformance/suite";
 import { wallsCases } from "./conformance/walls";
 
 export type { Answer, ConformanceHarness, Place } from "./conformance/suite";
+export { keepEverything, Suite, whatIsWrong } from "./conformance/suite";
 
 /** @param memory whether this host can seal memory; without, those cases count as skipped */
 export function runtimeConformance(
