@@ -38,6 +38,7 @@ export type NodeEvents = {
   warmReady(of: { shape: MachineShape; machineId: string; ready: number; times: StageTimes }): void;
   warmFailed(of: { shape: MachineShape; thrown: unknown }): void;
   warmDropped(of: { machineId: string; why: string }): void;
+  hostProbed(of: { usable: boolean; problems: readonly string[]; memoryProblem: string | undefined }): void;
   collected(of: { bytes: number }): void;
   collectFailed(of: { thrown: unknown }): void;
   adoptionDone(of: {
@@ -70,6 +71,10 @@ export function startEvents(logger: Logger): NodeEvents {
     warmReady: ({ shape, ...of }) => warm.info("warm machine ready", { shape: shapeKey(shape), ...of }),
     warmFailed: ({ shape, thrown }) => warm.warn("warm machine did not start", { shape: shapeKey(shape), thrown }),
     warmDropped: (of) => warm.info("warm machine let go", of),
+    hostProbed: (of) =>
+      of.usable && of.memoryProblem === undefined
+        ? logger.info("a trial machine was started, saved and restored", of)
+        : logger.warn("this host does not do all that is asked of it", of),
     collected: (of) => logger.info("layers that nobody refers to are removed", of),
     collectFailed: (of) => logger.warn("layers that nobody refers to could not be removed; trying again later", of),
     adoptionDone: (of) => logger.info("machines of earlier runs sorted", of),

@@ -30,6 +30,11 @@ export const nodeFaults = defineFaults("node", {
     say: (f: { freeMiB: number; wantedMiB: number; path: string }) =>
       `the sandbox cannot be saved now and runs on: it may take ${f.wantedMiB} MiB, and only ${f.freeMiB} MiB are free on the disk of ${f.path}`,
   },
+  layers_full: {
+    kind: "precondition",
+    say: (f: { layers: number }) =>
+      `the sandbox cannot be saved and runs on: it lies on ${f.layers} layers, one for each time it was restored from the disk`,
+  },
   no_memory_snapshots: {
     kind: "precondition",
     say: (f: { reason: string }) => `this node cannot save the memory of sandboxes: ${f.reason}`,

@@ -15,6 +15,10 @@ export const limits = {
   createMs: 60_000,
   /** Writing a sandbox down, disk and memory: 16 GiB on a slow disk. Then it is thawed and runs on. */
   sealMs: 300_000,
+  /** Sandboxes being written down at once; more would only keep each frozen for longer. */
+  sealsAtOnce: 3,
+  /** Layers of one machine. The kernel takes 500 in one overlay, and a build that no machine can be started from is a loss. */
+  layersMax: 480,
   /** Removing builds, in an object store that answers slowly too. */
   removeMs: 10_000,
   /** Tries to thaw a machine that could not be sealed, and the rest between two. */

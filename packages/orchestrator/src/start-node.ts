@@ -14,7 +14,7 @@ import { loadBuild } from "./builds/load-build";
 import type { MachineShape, OrchestratorConfig } from "./config";
 import { type CrashHook, crashHook } from "./crash-points";
 import type { NodeSlots } from "./egress/node-slots";
-import { startEvents } from "./events";
+import { type NodeEvents, startEvents } from "./events";
 import { Garbage } from "./garbage/garbage";
 import { Pins } from "./garbage/pins";
 import { type Guest, type GuestParts, type StageTimes, type StartGuest, startGuest, stopwatch } from "./guests/guest";
@@ -112,6 +112,7 @@ export async function startNode(config: OrchestratorConfig, needs: NodeNeeds): P
   warm.start();
   const garbage = held.use(new Garbage({ ...guestParts, cache, events, guestLayer: recipe.guestLayer }));
   garbage.start();
+  held.use(probeSoon(needs, () => memoryProblem(guestParts), events));
   const recorder = new Recorder();
   const onError = (thrown: unknown): void => needs.logger.debug("a sandbox could not be measured", { thrown });
   held.use(startObserver({ list: () => sandboxes.list(), recorder, clock: systemClock, onError }));
@@ -134,6 +135,28 @@ export async function startNode(config: OrchestratorConfig, needs: NodeNeeds): P
   await parts.meter.read(); // the first reading is what later ones are measured against
   const whole = held.move();
   return { parts, warm, [Symbol.asyncDispose]: () => whole.disposeAsync() };
+}
+
+/** What the runtime believes of this host it proves by a trial, which may take a second: nobody waits for it. */
+function probeSoon(
+  { runtime }: NodeNeeds,
+  problem: () => string | undefined,
+  events: Pick<NodeEvents, "hostProbed">,
+): AsyncDisposable {
+  const stop = new AbortController();
+  const probed = runtime.probe(stop.signal).then(
+    ({ usable, problems }) => events.hostProbed({ usable, problems, memoryProblem: problem() }),
+    (thrown) => {
+      if (!stop.signal.aborted)
+        events.hostProbed({ usable: false, problems: [String(thrown)], memoryProblem: problem() });
+    },
+  );
+  return {
+    async [Symbol.asyncDispose]() {
+      stop.abort(new Error("the node is stopping"));
+      await probed;
+    },
+  };
 }
 
 /** A machine that boots is rehearsed; one restored from memory went through all that before it was sealed. */

@@ -259,7 +259,8 @@ let nets = 0;
 export const EGRESS_CA = "-----BEGIN CERTIFICATE-----\negress\n-----END CERTIFICATE-----\n";
 
 export class FakeSlots implements NodeSlots {
-  readonly #net = ((nets++ + (process.pid % 100) * 2) % 200) + 20;
+  /** Other processes run such tests at the same time: each has its own second octet, each pool of slots its third. */
+  readonly #net = `127.${(process.pid % 235) + 20}.${nets++ % 250}`;
   readonly out = new Set<number>();
   readonly egress = new Map<number, SandboxEgress>();
   #next = 1;
@@ -304,7 +305,7 @@ export class FakeSlots implements NodeSlots {
       index,
       leaseId: index,
       netnsPath: `/fake/${index}`,
-      address: `127.${this.#net}.${index >> 8}.${(index & 255) + 1}`,
+      address: `${this.#net}.${index + 1}`,
       guestCidr: "169.254.0.21/30",
       guestGateway: "169.254.0.22",
       hostLink: "guest0",

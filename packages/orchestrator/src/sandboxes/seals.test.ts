@@ -77,8 +77,7 @@ describe(Seals, () => {
     expect(restored.envd.envs).toMatchObject({ E2B_SANDBOX_ID: "i1", COLOUR: "blue" });
     const rulesAtStart: unknown[] = [];
     node.runtime.onStart = async ({ slot }) => {
-      const [, , c, d] = slot.address.split(".").map(Number);
-      rulesAtStart.push(node.slots.egress.get((c ?? 0) * 256 + (d ?? 0) - 1));
+      rulesAtStart.push(node.slots.egress.get(Number(slot.address.split(".")[3]) - 1));
     };
     await node.make("i2", { buildId: SEALED, envdAccessToken: "token-2", allowInternetAccess: false });
     const fork = [...node.runtime.machines.values()].find((machine) => machine !== restored);

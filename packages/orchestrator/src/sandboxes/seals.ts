@@ -1,5 +1,5 @@
 import { isFault } from "@sandlot/faults";
-import { sleep, systemClock } from "@sandlot/lifetime";
+import { Gate, sleep, systemClock } from "@sandlot/lifetime";
 import type { NodeEvents } from "../events";
 import { nodeFaults } from "../faults";
 import { type StageTimes, stopwatch } from "../guests/guest";
@@ -7,7 +7,7 @@ import type { GuestEnds } from "../guests/guest-ends";
 import type { Journal, SealRecord } from "../journal/journal";
 import { limits } from "../limits";
 import type { ResumeCache } from "../resume-cache/resume-cache";
-import { type SealParts, sealAsBuild } from "../seals/seal-build";
+import { type SealGuest, type SealParts, sealAsBuild } from "../seals/seal-build";
 import { identityOf } from "../seals/sealed-identity";
 import type { Entries, LiveSandbox, SealBytes } from "./entries";
 
@@ -25,6 +25,7 @@ export type SealSandbox = { readonly sandboxId: string; readonly buildId: string
 /** Pausing and checkpointing of live sandboxes: joinable by build, and nothing is lost by one that fails. */
 export class Seals {
   readonly #entries: Entries;
+  readonly #gate = new Gate(limits.sealsAtOnce);
   readonly #parts: SealsParts;
 
   constructor(entries: Entries, parts: SealsParts) {
@@ -87,11 +88,8 @@ export class Seals {
       journal.recordPausing(guest.machineId, seal);
       await crash("pause.journaled");
       const identity = identityOf(record.config);
-      bytes = await sealAsBuild(
-        this.#parts,
-        { guest, buildId, memory, identity, thaw: false, at: "pause", times },
-        signal,
-      );
+      const wanted = { guest, buildId, memory, identity, thaw: false, at: "pause", times } as const;
+      bytes = await this.#inTurn(wanted, signal);
     } catch (thrown) {
       await this.#undo(sandbox, of, signal, thrown);
       throw signal.aborted ? signal.reason : thrown;
@@ -120,11 +118,8 @@ export class Seals {
       journal.recordSeal(seal);
       await crash("checkpoint.journaled");
       const identity = identityOf(record.config);
-      const bytes = await sealAsBuild(
-        this.#parts,
-        { guest, buildId, memory, identity, thaw: true, at: "checkpoint", times },
-        signal,
-      );
+      const wanted = { guest, buildId, memory, identity, thaw: true, at: "checkpoint", times } as const;
+      const bytes = await this.#inTurn(wanted, signal);
       journal.recordSeal({ ...seal, bytes });
       this.#entries.set(sandboxId, { state: "live", sandbox });
       events.sandboxCheckpointed({ sandboxId, machineId: guest.machineId, buildId, bytes, times });
@@ -133,6 +128,14 @@ export class Seals {
       await this.#undo(sandbox, of, signal, thrown);
       throw signal.aborted ? signal.reason : thrown;
     }
+  }
+
+  /** Until its turn comes it is not frozen. */
+  #inTurn(wanted: SealGuest, signal: AbortSignal): Promise<SealBytes> {
+    return this.#gate.run(async () => {
+      signal.throwIfAborted();
+      return await sealAsBuild(this.#parts, wanted, signal);
+    });
   }
 
   /** The sandbox runs on as before. */

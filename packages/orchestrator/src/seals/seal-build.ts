@@ -81,6 +81,8 @@ export async function requireSealable(parts: SealParts, of: Pick<SealGuest, "gue
     const reason = memoryProblem({ ...parts, recipe: { guestLayer: machine.guestLayerDir } });
     if (reason !== undefined) throw nodeFaults.no_memory_snapshots({ reason });
   }
+  const layers = of.guest.origin.layers.length;
+  if (layers >= limits.layersMax) throw nodeFaults.layers_full({ layers });
   const { memoryUsedBytes, diskUsedBytes } = await machine.stats();
   const wantedBytes = diskUsedBytes + (of.memory ? memoryUsedBytes : 0);
   await requireSealRoom({ path: parts.artifactsPath, reserveMiB: parts.diskReserveMiB, wantedBytes });
