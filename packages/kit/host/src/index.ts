@@ -1,4 +1,6 @@
 /** What an installation has on its host that outlives a process. */
+export { readAptConf } from "./apt-conf";
+export { archiveUris, debianMirror, debianSources } from "./debian-mirror";
 export { hostFaults } from "./faults";
 export { freePorts, isPortFree } from "./ports";
 export {

@@ -3,9 +3,8 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { arch } from "node:os";
 import { join } from "node:path";
-import { tryRun } from "@sandlot/host";
+import { debianSources, readAptConf } from "@sandlot/host";
 import { CHECKOUT } from "../paths";
-import { debianSources } from "./mirror";
 
 export type BaseRecipe = {
   readonly suite: string;
@@ -40,15 +39,4 @@ export async function loadBaseRecipe(): Promise<BaseRecipe> {
   const inputs = [BUILDER_VERSION, arch(), recipe, readFileSync(customize, "utf8"), npm.version, sources, aptConf];
   const key = createHash("sha256").update(JSON.stringify(inputs)).digest("hex");
   return { ...recipe, sources, aptConf, customize, npmDir, key };
-}
-
-/** Proxy and validity settings only: caches and hooks are the host's own affair. */
-export async function readAptConf(): Promise<string[]> {
-  const { stdout } = await tryRun(["apt-config", "dump"]);
-  return stdout
-    .split("\n")
-    .filter((line) => /^Acquire::(https?::Proxy|ftp::Proxy|Check-Valid-Until|Check-Date|Retries)\b/.test(line))
-    .filter((line) => !/(localhost|127\.0\.0\.1|\[::1\])/.test(line))
-    .filter((line) => !/ "";$/.test(line))
-    .sort();
 }

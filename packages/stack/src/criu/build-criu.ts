@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { archiveUris } from "../base/mirror";
+import { archiveUris } from "@sandlot/host";
 import { watchCommand } from "../host/commands";
 import { ensureAlso } from "../host/packages";
 import { silentProgress } from "../progress";

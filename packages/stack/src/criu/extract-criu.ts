@@ -1,10 +1,9 @@
 /** CRIU out of Debian's packages, unpacked and never installed. */
 import { readdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { debianMirror, readAptConf } from "@sandlot/host";
 import { Glob } from "bun";
 import { proxies } from "../base/build";
-import { debianMirror } from "../base/mirror";
-import { readAptConf } from "../base/recipe";
 import { watchCommand } from "../host/commands";
 import type { CriuSource } from "./ensure-criu";
 

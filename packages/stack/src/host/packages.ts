@@ -9,6 +9,7 @@ import { watchCommand } from "./commands";
 export const NEEDED = [
   "ca-certificates", // trust, and the list to compare the host's own additions with
   "debian-archive-keyring", // signatures of the base template's packages, also on Ubuntu
+  "docker-registry", // where pushed images lie
   "e2fsprogs", // writable disks of sandboxes
   "erofs-utils", // sealed layers
   "gcc", // the launcher and PID 1
@@ -23,6 +24,7 @@ export const NEEDED = [
   "postgresql",
   "procps",
   "redis-server",
+  "umoci", // unpacks base images
   "util-linux",
   "xz-utils",
 ] as const;

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { archiveUris, debianMirror, debianSources } from "./mirror";
+import { archiveUris, debianMirror, debianSources } from "./debian-mirror";
 
 const DEB822 = "Types: deb\nURIs: https://mirror.example/debian/\nSuites: trixie trixie-updates\n";
 const LINES =
