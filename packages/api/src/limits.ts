@@ -34,6 +34,29 @@ export const limits = {
   placementChoices: 3,
   /** Ending a sandbox on its node. */
   endMs: 30_000,
+  /** One request to seal a sandbox; a large memory takes a while to write. */
+  sealMs: 120_000,
+  /** A node that does not say whether it has sealed is asked again for so long before the caller is told so. */
+  sealAgainMs: 10_000,
+  sealAgainRestMs: 500,
+  /** A build that nothing refers to yet is kept this long: its fork or snapshot may still be under way. */
+  buildHoldS: 900,
+  /** Removing builds on a node. */
+  deleteBuildsMs: 30_000,
+  /** How often builds are looked for that nothing refers to, and how many are removed at once. */
+  collectMs: 30_000,
+  collectBatch: 200,
+  /** How often pauses and resumes are looked for whose api has died, once they are this old. */
+  settleMs: 5_000,
+  settleAfterS: 5,
+  settleBatch: 100,
+  /** One wait for a change of state under way, and how many of them a connect bears. */
+  transitionWaitMs: 60_000,
+  transitionWaits: 3,
+  /** Rest before work is looked at again whose owner has died. */
+  orphanRestMs: 1_000,
+  /** Children of one fork that are started at once. */
+  forkAtOnce: 16,
   /** Telling a node a new end time or new rules. */
   updateMs: 5_000,
 

@@ -16,11 +16,13 @@ import { startNodeRegistry } from "./nodes/registry";
 import { openStartQueue } from "./nodes/start-queue";
 import { startObserving } from "./observing/start";
 import { handlersOf } from "./routes/index";
+import { startCollector } from "./sandboxes/collect-builds";
+import { expireSandbox } from "./sandboxes/expire";
 import { startExpiry } from "./sandboxes/expiry";
-import { killSandbox } from "./sandboxes/kill-sandbox";
 import { openLocalKnowledge } from "./sandboxes/local-knowledge";
 import { startNodeSync } from "./sandboxes/node-sync";
 import type { SandboxParts } from "./sandboxes/parts";
+import { startSettling } from "./sandboxes/settle";
 import { openIdentity } from "./secrets/identity";
 import { openVault } from "./secrets/vault";
 import { startBuildWatch } from "./templates/build-watch";
@@ -56,19 +58,20 @@ export async function startApi(config: ApiConfig, given: { logger?: Logger } = {
     startExpiry({
       store: state.sandboxes,
       clock,
-      expire: async ({ teamId, sandboxId }) =>
-        void (await killSandbox(parts, { teamId, sandboxId, reason: "timeout" })),
+      expire: (record) => expireSandbox(parts, record),
       onError: (thrown) => logger.warn("expiry failed, will be tried again", { thrown }),
     }),
   );
+  const collector = held.use(startCollector({ db, state, nodes, events }));
   const secrets = openSecrets(config, { db, clock });
   const parts: SandboxParts = {
-    ...{ db, state, nodes, queue, clock, events, expiry, local, ...secrets },
+    ...{ db, state, nodes, queue, clock, events, expiry, local, collector, ...secrets },
     tokenSeed: config.tokenSeed.reveal(),
   };
   held.use(startNodeSync(parts));
   const builds = held.use(startBuildWatch({ db, nodes, logger: logger.room("builds") }));
   const templates: TemplateParts = { ...parts, builds, mirrors: parseMirrors(config.imageMirrors) };
+  held.use(startSettling(parts));
   const internal = held.use(
     await startInternalServer({
       host: config.internalListenHost,

@@ -154,6 +154,10 @@ describe("foreign sandboxes", () => {
       ["POST", "", "/timeout", { timeout: 60 }],
       ["POST", "", "/refreshes", { duration: 60 }],
       ["PUT", "", "/network", { denyOut: ["0.0.0.0/0"] }],
+      ["POST", "", "/pause"],
+      ["POST", "", "/resume", {}],
+      ["POST", "", "/fork", { count: 1 }],
+      ["POST", "", "/snapshots", {}],
     ];
     for (const [method, prefix, suffix, body] of verbs) {
       const of = { headers, ...(body !== undefined && { body }) };
@@ -162,9 +166,13 @@ describe("foreign sandboxes", () => {
       expect([method, suffix, foreign.status]).toEqual([method, suffix, 404]);
       expect(foreign.text.replaceAll(theirs, nobodys)).toBe(none.text);
     }
-    for (const verb of ["pause", "resume", "fork", "snapshots"]) {
-      expect((await at.call("POST", `/sandboxes/${theirs}/${verb}`, { headers })).status).toBe(501);
+    await at.call("POST", `/sandboxes/${theirs}/pause`);
+    for (const [method, prefix, suffix, body] of verbs) {
+      const of = { headers, ...(body !== undefined && { body }) };
+      const foreign = await at.call(method, `${prefix}/sandboxes/${theirs}${suffix}`, of);
+      expect([method, suffix, "paused", foreign.status]).toEqual([method, suffix, "paused", 404]);
     }
+    expect((await at.call("POST", `/sandboxes/${theirs}/resume`)).status).toBe(201);
     for (const path of ["/sandboxes/ID/metrics", "/sandboxes/ID/logs", "/v2/sandboxes/ID/logs"]) {
       const foreign = await at.call("GET", path.replace("ID", theirs), { headers });
       const none = await at.call("GET", path.replace("ID", nobodys), { headers });

@@ -69,6 +69,11 @@ const someBuild = async (): Promise<{ templateID: string; buildID: string }> => 
 };
 const forgetBuilds = () =>
   at.call("POST", `/admin/teams/${at.teamId}/builds/cancel`, { headers: { "X-Admin-Token": ADMIN } });
+const paused = async () => {
+  const path = await fresh();
+  await at.call("POST", `/sandboxes/${path.sandboxID}/pause`);
+  return path;
+};
 
 const CASES: Record<string, () => Case | Promise<Case>> = {
   getHealth: () => ({ status: 200 }),
@@ -94,6 +99,11 @@ const CASES: Record<string, () => Case | Promise<Case>> = {
   killSandbox: async () => ({ path: await fresh(), status: 204, foreign: 404 }),
   connectSandbox: () => ({ path: own(), body: { timeout: 60 }, status: 200, foreign: 404 }),
   connectSandboxV2: () => ({ path: own(), status: 200, foreign: 404 }),
+  pauseSandbox: async () => ({ path: await fresh(), body: { memory: true }, status: 204, foreign: 404 }),
+  resumeSandbox: async () => ({ path: await paused(), body: { timeout: 60 }, status: 201, foreign: 404 }),
+  forkSandbox: () => ({ path: own(), body: { count: 2, timeout: 60 }, status: 201, foreign: 404 }),
+  createSnapshot: () => ({ path: own(), body: { name: "from-the-contract:v1" }, status: 201, foreign: 404 }),
+  listSnapshots: () => ({ query: `sandboxID=${sandboxId}&limit=5`, status: 200 }),
   setSandboxTimeout: () => ({ path: own(), body: { timeout: 600 }, status: 204, foreign: 404 }),
   refreshSandbox: () => ({ path: own(), body: { duration: 60 }, status: 204, foreign: 404 }),
   updateSandboxNetwork: () => ({ path: own(), body: { denyOut: ["10.0.0.0/8"] }, status: 204, foreign: 404 }),

@@ -25,6 +25,16 @@ export type FakeNode = AsyncDisposable & {
   /** Thrown by the next creates, in order. */
   readonly refusals: ConnectError[];
   createDelayMs: number;
+  /** What it has sealed, by build. */
+  readonly sealed: Map<string, { sandboxId: string; isPause: boolean; filesystemOnly: boolean; executionId: string }>;
+  /** Thrown by the next pauses and checkpoints, in order. */
+  readonly sealRefusals: ConnectError[];
+  readonly deletedBuilds: string[];
+  sealDelayMs: number;
+  /** Whether it confirms a boot from the disk alone. */
+  bootsFromDisk: boolean;
+  /** Why it saves no memory; empty when it does. */
+  memoryProblem: string;
   status: ServiceInfoStatus;
   /** What Observe hands out, all of it every time: who asks must bear hearing a thing again. */
   readonly samples: SandboxSample[];
@@ -41,7 +51,32 @@ export async function startFakeNode(nodeId = "node-1"): Promise<FakeNode> {
   const lines: SandboxLogLine[] = [];
   const templates = fakeBuilder();
   const runId = crypto.randomUUID();
-  const knobs = { createDelayMs: 0, status: ServiceInfoStatus.Healthy };
+  const knobs = {
+    createDelayMs: 0,
+    sealDelayMs: 0,
+    bootsFromDisk: true,
+    status: ServiceInfoStatus.Healthy,
+    memoryProblem: "",
+  };
+  const sealed: FakeNode["sealed"] = new Map();
+  const sealRefusals: ConnectError[] = [];
+  const deletedBuilds: string[] = [];
+  const sealing = new Map<string, Promise<void>>();
+  /** As the real one: the same build id again is the same seal, also while it is under way and when the sandbox is gone. */
+  const seal = async (buildId: string, sandboxId: string, isPause: boolean, filesystemOnly: boolean): Promise<void> => {
+    if (sealed.has(buildId)) return;
+    const work = async (): Promise<void> => {
+      const found = need(sandboxId);
+      const refusal = sealRefusals.shift();
+      if (refusal !== undefined) throw refusal;
+      await sleep(knobs.sealDelayMs);
+      sealed.set(buildId, { sandboxId, isPause, filesystemOnly, executionId: found.config?.executionId ?? "" });
+      if (isPause) running.delete(sandboxId);
+    };
+    const mine = sealing.get(buildId) ?? work().finally(() => sealing.delete(buildId));
+    sealing.set(buildId, mine);
+    await mine;
+  };
   const need = (sandboxId: string): RunningSandbox => {
     const found = running.get(sandboxId);
     if (found === undefined) throw new ConnectError("not on this node", Code.NotFound);
@@ -54,6 +89,8 @@ export async function startFakeNode(nodeId = "node-1"): Promise<FakeNode> {
         serviceId: "fake",
         serviceStatus: knobs.status,
         serviceRoles: [ServiceInfoRole.TemplateBuilder, ServiceInfoRole.Orchestrator],
+        memorySnapshots: knobs.memoryProblem === "",
+        memorySnapshotsProblem: knobs.memoryProblem,
         metricCpuCount: 8n,
         metricSandboxesRunning: BigInt(running.size),
       }),
@@ -68,11 +105,15 @@ export async function startFakeNode(nodeId = "node-1"): Promise<FakeNode> {
         const refusal = refusals.shift();
         if (refusal !== undefined) throw refusal;
         await sleep(knobs.createDelayMs);
-        const { sandbox: config, startTime, endTime } = request;
+        const { sandbox: config, startTime, endTime, filesystemBoot } = request;
+        const isSealedHere = sealed.has(config?.buildId ?? "");
+        if (config?.snapshot === true && !isSealedHere) {
+          throw new ConnectError("the build's files are not here", Code.FailedPrecondition);
+        }
         if (config === undefined) throw new ConnectError("no config", Code.InvalidArgument);
         const listed = { config, ...(startTime && { startTime }), ...(endTime && { endTime }) };
-        running.set(config.sandboxId, create(RunningSandboxSchema, listed));
-        return {};
+        if (!running.has(config.sandboxId)) running.set(config.sandboxId, create(RunningSandboxSchema, listed));
+        return filesystemBoot === true && knobs.bootsFromDisk ? { filesystemBootApplied: true } : {};
       },
       listEgress({ sandboxId, limit }) {
         need(sandboxId);
@@ -97,6 +138,19 @@ export async function startFakeNode(nodeId = "node-1"): Promise<FakeNode> {
         if (egress !== undefined && found.config?.network !== undefined) found.config.network.egress = egress;
         return {};
       },
+      async pause({ sandboxId, buildId, filesystemOnly }) {
+        await seal(buildId, sandboxId, true, filesystemOnly);
+        return { diskBytes: 4096n, memoryBytes: filesystemOnly ? 0n : 8192n };
+      },
+      async checkpoint({ sandboxId, buildId }) {
+        await seal(buildId, sandboxId, false, false);
+        return { diskBytes: 4096n, memoryBytes: 8192n };
+      },
+      deleteBuilds({ buildIds }) {
+        for (const buildId of buildIds) sealed.delete(buildId);
+        deletedBuilds.push(...buildIds);
+        return {};
+      },
       delete({ sandboxId, killReason }) {
         need(sandboxId);
         running.delete(sandboxId);
@@ -115,7 +169,7 @@ export async function startFakeNode(nodeId = "node-1"): Promise<FakeNode> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return Object.assign(knobs, {
     address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
-    ...{ running, ended, created, refusals, samples, lines, templates },
+    ...{ running, ended, created, refusals, samples, lines, templates, sealed, sealRefusals, deletedBuilds },
     async [Symbol.asyncDispose]() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       for (const session of sessions) session.destroy();

@@ -102,8 +102,12 @@ describe("create", () => {
       400,
       "autoPauseMemory: false needs autoPause: true",
     ],
-    ["autoPause", { templateID: "base", autoPause: true }, 501, "autoPause is not supported yet"],
-    ["autoResume", { templateID: "base", autoResume: { enabled: true } }, 501, "autoResume is not supported yet"],
+    [
+      "files-only pause with a resume by traffic",
+      { templateID: "base", autoPause: true, autoPauseMemory: false, autoResume: { enabled: true } },
+      400,
+      "autoPauseMemory: false cannot be combined with autoResume",
+    ],
     [
       "a token of another type",
       { templateID: "base", iam: { tokens: { t: { audience: "a", tokenType: "X509-SVID" } } } },

@@ -42,7 +42,20 @@ const groupPages = Sandbox.list({ query: { metadata: { group: "g" } }, limit: 1 
 while (groupPages.hasNext) group.push(...(await groupPages.nextItems()));
 assert.deepEqual(new Set(group.map(({ sandboxId }) => sandboxId)), new Set(others.map(({ sandboxId }) => sandboxId)));
 
-await assert.rejects(Sandbox.create("base", { lifecycle: { onTimeout: "pause" } }), /autoPause is not supported yet/);
+const sleeper = await Sandbox.create("base", { lifecycle: { onTimeout: "pause", autoResume: true } });
+assert.deepEqual((await sleeper.getInfo()).lifecycle, { onTimeout: "pause", autoResume: true });
+assert.equal(await (sleeper.pause ?? sleeper.betaPause).call(sleeper), true);
+assert.equal(await (sleeper.pause ?? sleeper.betaPause).call(sleeper), false, "it is paused already");
+assert.equal((await Sandbox.list({ query: { state: ["paused"] } }).nextItems())[0].sandboxId, sleeper.sandboxId);
+assert.equal((await sleeper.connect()).sandboxId, sleeper.sandboxId);
+const copies = await sleeper.fork({ count: 2 });
+assert.equal(new Set([sleeper, ...copies].map(({ sandboxId }) => sandboxId)).size, 3);
+const { snapshotId, names } = await sleeper.createSnapshot({ name: `of-${sleeper.sandboxId}` });
+assert.deepEqual([snapshotId, names], [`local/of-${sleeper.sandboxId}:default`, [`local/of-${sleeper.sandboxId}`]]);
+assert.deepEqual(await sleeper.listSnapshots().nextItems(), [{ snapshotId, names }]);
+others.push(sleeper, ...copies);
+assert.equal(await Sandbox.deleteSnapshot(snapshotId), true);
+assert.equal(await Sandbox.deleteSnapshot(snapshotId), false);
 await assert.rejects(Sandbox.create("no-such-template"), /404.*not found/);
 await assert.rejects(Sandbox.create("base", { apiKey: `e2b_${"0".repeat(40)}` }), AuthenticationError);
 

@@ -29,6 +29,16 @@ export {
 } from "./metrics";
 export { migrate, NEWEST_MIGRATION } from "./migrate";
 export {
+  forgetBuild,
+  type LooseBuild,
+  letGoOfBuild,
+  noteSealedBuild,
+  noteSealFailed,
+  readLooseBuilds,
+  type SealedBuild,
+  type SealedSize,
+} from "./sealed-builds";
+export {
   makeSecret,
   readSealedSecrets,
   readSecret,
@@ -45,6 +55,32 @@ export {
   SELF_HOSTED_TIER,
   type TemplateBuildSeed,
 } from "./seed";
+export {
+  type ListedSnapshot,
+  type NewSnapshot,
+  readSnapshotTemplates,
+  registerSnapshot,
+  removeSnapshotTag,
+  type SnapshotName,
+  type SnapshotQuery,
+} from "./snapshot-templates";
+export {
+  beginPause,
+  claimPaused,
+  completePause,
+  forgetPaused,
+  type KeptSandbox,
+  type PausedQuery,
+  readPaused,
+  readSnapshot,
+  readUnsettled,
+  type Snapshot,
+  type SnapshotConfig,
+  type SnapshotState,
+  settleAsLive,
+  settleAsPaused,
+  undoPauseOf,
+} from "./snapshots";
 export { isSshKeyOf, putSshKey, readSshKeys, removeSshKey, type TeamSshKey } from "./ssh-keys";
 export { readTeam, readTeamByKeyHash, type Team, touchKey } from "./teams";
 export {

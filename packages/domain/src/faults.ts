@@ -12,6 +12,82 @@ export const sandboxFaults = defineFaults("sandbox", {
     say: (f: { sandboxId: string; doing: "paused" | "killed" | "snapshotted" | "resumed" }) =>
       `Sandbox "${f.sandboxId}" is being ${f.doing}`,
   },
+  is_paused: { kind: "conflict", say: (f: { sandboxId: string }) => `Sandbox "${f.sandboxId}" is paused` },
+  already_paused: {
+    kind: "conflict",
+    say: (f: { sandboxId: string }) => `Error pausing sandbox - sandbox '${f.sandboxId}' is already paused`,
+  },
+  already_running: { kind: "conflict", say: (f: { sandboxId: string }) => `Sandbox ${f.sandboxId} is already running` },
+  wrong_state: {
+    kind: "conflict",
+    say: (f: { sandboxId: string; doing: "paused" | "forked" | "snapshotted"; state: string }) =>
+      `Sandbox '${f.sandboxId}' cannot be ${f.doing} while in '${f.state}' state`,
+  },
+  paused_original: {
+    kind: "conflict",
+    say: (f: { sandboxId: string; doing: "forked" | "snapshotted" }) =>
+      `Sandbox '${f.sandboxId}' is paused and cannot be ${f.doing}; resume it first`,
+  },
+  // client-proxy knows it by its text (behaviour §3.2).
+  still_transitioning: {
+    kind: "conflict",
+    say: () => "The sandbox is still transitioning. Try again in a moment.",
+  },
+  not_auto_resumed: {
+    kind: "missing",
+    say: (f: { sandboxId: string }) => `sandbox ${f.sandboxId} is not woken by traffic`,
+  },
+  resume_denied: {
+    kind: "forbidden",
+    say: () => "This sandbox can't be resumed with the credentials provided. Check your access token and try again.",
+  },
+  start_in_flight: {
+    kind: "conflict",
+    say: (f: { sandboxId: string }) => `Sandbox '${f.sandboxId}' is being started already, with its memory`,
+  },
+  filesystem_boot_unconfirmed: {
+    kind: "unavailable",
+    say: () => "the node did not confirm that it booted from the disk alone",
+  },
+  // 400 and not 409: stock clients take a 409 of a pause for "it is paused already" and say nothing.
+  memory_not_saved: {
+    kind: "precondition",
+    say: (f: { sandboxId: string; why: string }) =>
+      `the memory of sandbox '${f.sandboxId}' cannot be saved: ${f.why}. It runs on as before; memory: false keeps its files without its processes`,
+  },
+  memory_unsupported: {
+    kind: "precondition",
+    say: (f: { why: string }) =>
+      `sandboxes cannot be saved with their memory here: ${f.why}. Ask for memory: false (autoPauseMemory: false at creation) to keep files only, or have the operator run "sandlot doctor"`,
+  },
+  seal_failed: {
+    kind: "unavailable",
+    say: (f: { sandboxId: string; why: string }) => `sandbox '${f.sandboxId}' could not be saved and runs on: ${f.why}`,
+  },
+  seal_unknown: {
+    kind: "unavailable",
+    say: (f: { sandboxId: string }) =>
+      `the node of sandbox '${f.sandboxId}' does not answer; whether it is saved will be found out when it does`,
+  },
+  files_missing: {
+    kind: "unavailable",
+    say: (f: { sandboxId: string }) => `sandbox files for '${f.sandboxId}' not found`,
+  },
+  unsettled: {
+    kind: "unavailable",
+    say: (f: { sandboxId: string }) => `where sandbox '${f.sandboxId}' is, is being found out: try again`,
+  },
+  fork_count_low: { kind: "invalid", say: () => "Count must be at least 1" },
+  fork_count_high: { kind: "invalid", say: () => "Count cannot be greater than 100" },
+  fork_count_over_limit: {
+    kind: "invalid",
+    say: (f: { limit: number }) => `Count must be lower than the maximum number of concurrent sandboxes (${f.limit})`,
+  },
+  envd_too_old: {
+    kind: "invalid",
+    say: (f: { version: string; wanted: string }) =>
+      `envd ${f.version} of the sandbox cannot do this, it needs ${f.wanted}: re-build the template`,
+  },
   limit_reached: {
     kind: "limited",
     say: (f: { limit: number }) =>

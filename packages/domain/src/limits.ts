@@ -19,3 +19,11 @@ export const MAX_PAGE = 100;
 export const RULES_ENVD_VERSION = "0.5.13";
 /** The oldest envd that knows access tokens. */
 export const SECURE_ENVD_VERSION = "0.2.0";
+/** The oldest envd whose sandboxes can be checkpointed. */
+export const CHECKPOINT_ENVD_VERSION = "0.5.0";
+/** Copies that one fork may ask for. */
+export const MAX_FORK_COUNT = 100;
+/** A sandbox woken by traffic lives at least this long. */
+export const MIN_AUTO_RESUME_S = 300;
+/** Where the daemon in a sandbox listens. */
+export const ENVD_PORT = 49_983;

@@ -1,6 +1,6 @@
 /** How long a sandbox may live (behaviour §1.6). Time is an argument; all arithmetic is in milliseconds. */
 import { sandboxFaults } from "./faults";
-import { MIN_REFRESH_S } from "./limits";
+import { MIN_AUTO_RESUME_S, MIN_REFRESH_S } from "./limits";
 
 const HOUR_MS = 3_600_000;
 
@@ -43,4 +43,9 @@ export function nextEnd(of: { life: Life; nowMs: number; timeoutMs: number; mayS
 /** `POST …/refreshes`: the default and the least are 15 s. */
 export function refreshTimeoutMs(durationS: number | undefined): number {
   return Math.max(durationS ?? MIN_REFRESH_S, MIN_REFRESH_S) * 1000;
+}
+
+/** How long a sandbox lives that traffic wakes: what was asked for at creation, not over the plan, then not under the floor. */
+export function autoResumeTimeoutMs({ timeoutMs, maxHours }: { timeoutMs: number; maxHours: number }): number {
+  return Math.max(Math.min(timeoutMs, maxHours * HOUR_MS), MIN_AUTO_RESUME_S * 1000);
 }

@@ -4,4 +4,11 @@ export { limits as stateLimits, type StateLimits } from "./limits";
 export { openState, type State, type StateConfig, type StateParts } from "./open-state";
 export type { SandboxKey, SandboxNetworkRequest, SandboxRecord, StoredEgressProxy } from "./sandbox-record";
 export type { ReserveOutcome, SandboxStore } from "./sandbox-store";
-export type { TransitionEvent, TransitionOutcome, TransitionStart } from "./transition";
+export type {
+  FinishOutcome,
+  Started,
+  ToldFailure,
+  TransitionEvent,
+  TransitionOutcome,
+  TransitionStart,
+} from "./transition";

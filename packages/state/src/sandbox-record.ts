@@ -52,6 +52,8 @@ export type SandboxRecord = {
   /** With `autoPause`: memory is kept too; false keeps files only. */
   readonly autoPauseMemory: boolean;
   readonly autoResume: boolean;
+  /** How long it then lives; what the user asked for when it was created, whatever was said since. */
+  readonly autoResumeTimeoutMs?: number | undefined;
 };
 
 /** What a sandbox is known by inside its team. */

@@ -42,12 +42,18 @@ export type SandboxStore = {
   ): Promise<SandboxRecord | undefined>;
 
   /**
-   * Begins, joins or is refused a change of state. What is allowed is `nextState` of domain plus behaviour.md §4.2:
-   * the same event again joins; a pause or kill during a snapshot, and a kill during a pause, wait for it and then begin
-   * (a kill waits at most `limits.killWaitMs`, then takes over).
+   * Begins, joins or is refused a change of state, as `judge` of domain says: the same event again joins; a pause or kill
+   * during a snapshot, and a kill during a pause, wait for it and then begin (a kill waits at most `limits.killWaitMs`, then
+   * takes over).
    * @throws the signal's reason when it aborts while waiting
    */
   beginTransition(of: SandboxKey & { event: TransitionEvent; signal?: AbortSignal }): Promise<TransitionStart>;
+
+  /**
+   * Waits until no change of state is under way; the record as it stands then, which may be one whose owner has died.
+   * @throws the signal's reason when it aborts first; the waiting itself is shared and ends with the transition
+   */
+  quiet(of: SandboxKey, signal?: AbortSignal): Promise<SandboxRecord | undefined>;
 
   /** Takes the record away if it still is that execution. @returns whether it did */
   remove(of: SandboxKey & { executionId: string }): Promise<boolean>;

@@ -75,6 +75,7 @@ export function openSandboxes(parts: StoreParts): SandboxStore & Disposable {
       throw stateFaults.contended({ sandboxId: of.sandboxId });
     },
     beginTransition: (of) => transitions.begin(of),
+    quiet: (of, signal) => transitions.quiet(of, signal),
     async remove(of) {
       const done = await redis.run(scripts.remove, {
         keys: [keys.record(of), keys.transition(of), keys.expiration, keys.index(of.teamId), keys.owners, keys.teams],

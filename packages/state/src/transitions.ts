@@ -1,44 +1,25 @@
-import { nextState, type SandboxState } from "@sandlot/domain";
-import { isFault } from "@sandlot/faults";
+import { findMove, judge, VERDICTS, WORKING } from "@sandlot/domain";
 import { every } from "@sandlot/lifetime";
 import { dueMember, type Keys } from "./keys";
 import { orAborted, pollUntil, SharedPolls } from "./polling";
 import { readVersioned, type Versioned } from "./record-reader";
-import type { SandboxKey } from "./sandbox-record";
+import type { SandboxKey, SandboxRecord } from "./sandbox-record";
 import type { StoreParts } from "./sandboxes";
 import { scripts } from "./scripts/index";
 import type { TransitionEvent, TransitionOutcome, TransitionStart } from "./transition";
 
 type Active = { readonly id: string; readonly event: TransitionEvent };
 type Asked = SandboxKey & { readonly event: TransitionEvent; readonly signal?: AbortSignal | undefined };
-type Verdict = "begin" | "join" | "wait" | "refuse";
 type Finish = Extract<TransitionStart, { kind: "started" }>["finish"];
-
-/** What becomes of an event, from the state of the record and the transition under way. */
-export function judge(state: SandboxState, active: TransitionEvent | undefined, event: TransitionEvent): Verdict {
-  if (active !== undefined) {
-    if (active === event) return event === "snapshot" ? "refuse" : "join";
-    return canMove(state, event) ? "wait" : "refuse";
-  }
-  // In transition with nobody doing it: the owner died, and the same work may be begun again.
-  const isOrphan = canMove("running", event) === state;
-  return isOrphan || canMove(state, event) ? "begin" : "refuse";
-}
-
-function canMove(state: SandboxState, event: TransitionEvent | "failed"): SandboxState | undefined {
-  try {
-    return nextState(state, event);
-  } catch (thrown) {
-    if (isFault(thrown, "sandbox_state_bad_move")) return undefined;
-    throw thrown;
-  }
-}
 
 export function openTransitions(parts: StoreParts & { keys: Keys }): {
   begin(of: Asked): Promise<TransitionStart>;
+  /** Ends when nobody is at work on the sandbox; the record as it is then. */
+  quiet(of: SandboxKey, signal?: AbortSignal): Promise<SandboxRecord | undefined>;
 } & Disposable {
   const { redis, keys, limits, clock } = parts;
   const outcomes = new SharedPolls<TransitionOutcome>();
+  const quiets = new SharedPolls<{ record: SandboxRecord | undefined }>();
   const heartbeats = new Set<AsyncDisposable>();
 
   /** Waits for one transition to end; where its owner and its outcome are both gone it is lost. */
@@ -59,8 +40,7 @@ export function openTransitions(parts: StoreParts & { keys: Keys }): {
   }
 
   async function tryBegin(of: Asked, found: Versioned, over: string): Promise<TransitionStart | undefined> {
-    const state = canMove("running", of.event) as SandboxState; // a transition's state does not depend on where it came from
-    const record = { ...found.record, state };
+    const record = { ...found.record, state: WORKING[of.event] };
     const id = crypto.randomUUID();
     const done = await redis.run(scripts.beginTransition, {
       keys: [keys.record(of), keys.transition(of), keys.expiration],
@@ -125,8 +105,11 @@ export function openTransitions(parts: StoreParts & { keys: Keys }): {
     if (outcome.kind === "running") {
       return { json: JSON.stringify({ ...record, state: "running" }), dueMs: record.endsAtMs };
     }
+    const back = findMove({ from: record.state, event: "failed" });
+    const leaves = (outcome.kind === "failed" ? outcome.leaves : undefined) ?? (back === undefined ? "stay" : "back");
+    if (leaves === "gone") return { json: "", dueMs: 0 };
     const retryMs = clock.nowMs() + limits.retryDueMs;
-    if (record.state === "killing") return { json: JSON.stringify(record), dueMs: retryMs };
+    if (leaves === "stay") return { json: JSON.stringify(record), dueMs: retryMs };
     return { json: JSON.stringify({ ...record, state: "running" }), dueMs: Math.max(record.endsAtMs, retryMs) };
   }
 
@@ -135,12 +118,16 @@ export function openTransitions(parts: StoreParts & { keys: Keys }): {
       const patience = of.event === "kill" ? clock.nowMs() + limits.killWaitMs : Number.POSITIVE_INFINITY;
       for (;;) {
         of.signal?.throwIfAborted();
-        const [found, active] = await Promise.all([readVersioned(redis, keys, of), readActive(of)]);
+        // In this order, on one connection: whoever sees a transition under way learns its outcome, also when it ends right now.
+        const [active, found] = await Promise.all([readActive(of), readVersioned(redis, keys, of)]);
+        if (active?.event === of.event && VERDICTS[WORKING[of.event]][of.event] === "join") {
+          return { kind: "joined", outcome: outcomeOf(of, active.id) };
+        }
         if (found === undefined) return { kind: "missing" };
         const { state } = found.record;
-        const verdict = judge(state, active?.event, of.event);
+        const isOwned = active !== undefined;
+        const verdict = judge({ state, isOwned, ask: of.event });
         if (verdict === "refuse") return { kind: "refused", state };
-        if (verdict === "join" && active !== undefined) return { kind: "joined", outcome: outcomeOf(of, active.id) };
         const isOver = active !== undefined && clock.nowMs() >= patience;
         if (active !== undefined && !isOver) {
           await waitFor(outcomeOf(of, active.id), patience - clock.nowMs(), of.signal);
@@ -149,6 +136,18 @@ export function openTransitions(parts: StoreParts & { keys: Keys }): {
         const begun = await tryBegin(of, found, isOver ? active.id : "");
         if (begun !== undefined) return begun;
       }
+    },
+    async quiet(of, signal) {
+      const look = async (): Promise<{ record: SandboxRecord | undefined } | undefined> => {
+        const [active, found] = await Promise.all([readActive(of), readVersioned(redis, keys, of)]);
+        if (found === undefined) return { record: undefined };
+        return active === undefined ? { record: found.record } : undefined;
+      };
+      const { record } = await orAborted(
+        quiets.join(dueMember(of), () => pollUntil(look, limits)),
+        signal,
+      );
+      return record;
     },
     [Symbol.dispose]() {
       for (const heartbeat of heartbeats) void heartbeat[Symbol.asyncDispose]();

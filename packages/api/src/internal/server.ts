@@ -9,14 +9,14 @@ import type { SandboxParts } from "../sandboxes/parts";
 import { valueRoutes } from "../secrets/resolve-values";
 import { authorizeSsh } from "./authorize-ssh";
 import { findSigner } from "./find-signer";
-import { resumeSandbox } from "./resume-sandbox";
+import { resumeSandbox, visitorOf } from "./resume-sandbox";
 
 export type InternalServer = AsyncDisposable & { readonly address: string };
 
 export async function startInternalServer(of: {
   host: string;
   port: number;
-  parts: Pick<SandboxParts, "db" | "state" | "vault" | "identity">;
+  parts: SandboxParts;
   nodeToken: string;
 }): Promise<InternalServer> {
   const { vault, identity } = of.parts;
@@ -24,8 +24,10 @@ export async function startInternalServer(of: {
     if (vault !== undefined && identity !== undefined && of.nodeToken !== "")
       valueRoutes({ ...of.parts, vault, identity, nodeToken: of.nodeToken })(router);
     router.service(SandboxService, {
-      resumeSandbox: ({ sandboxId }) =>
-        answered(async () => ({ orchestratorIp: await resumeSandbox(of.parts, sandboxId) })),
+      resumeSandbox: ({ sandboxId }, { requestHeader }) =>
+        answered(async () => ({
+          orchestratorIp: await resumeSandbox(of.parts, sandboxId, visitorOf(requestHeader)),
+        })),
       findSigner: (file) => answered(async () => ({ sandboxId: await findSigner(of.parts, file) })),
       authorizeSsh: (asked) => answered(async () => ({ envdAccessToken: await authorizeSsh(of.parts, asked) })),
     });

@@ -3,6 +3,7 @@ import { hasLogEntries, type LogEntry, readLogEntries } from "@sandlot/db";
 import { parseSandboxId, sandboxFaults } from "@sandlot/domain";
 import type { Handler } from "../http/handlers";
 import { limits } from "../limits";
+import { findPaused } from "../sandboxes/find-sandbox";
 import type { SandboxParts } from "../sandboxes/parts";
 
 type Schemas = components["schemas"];
@@ -40,8 +41,9 @@ export function getSandboxLogsV2(parts: SandboxParts): Handler<"getSandboxLogsV2
 }
 
 /** No lines may be because of the filter, or because they are still on their way. @throws Fault `sandbox_missing` */
-async function assertKnown({ db, state }: SandboxParts, key: Key): Promise<void> {
-  if ((await state.sandboxes.read(key)) !== undefined || (await hasLogEntries(db, key))) return;
+async function assertKnown(parts: SandboxParts, key: Key): Promise<void> {
+  if ((await parts.state.sandboxes.read(key)) !== undefined || (await hasLogEntries(parts.db, key))) return;
+  if ((await findPaused(parts, key)) !== undefined) return;
   throw sandboxFaults.missing({ sandboxId: key.sandboxId });
 }
 

@@ -1,14 +1,16 @@
 import type { components } from "@sandlot/contracts/rest";
 import { readSampleSpan, readSandboxSamples, type SandboxSample } from "@sandlot/db";
-import { bucketSeconds, parseSandboxId, requestFaults, sandboxFaults } from "@sandlot/domain";
+import { bucketSeconds, parseSandboxId, requestFaults } from "@sandlot/domain";
 import type { Handler } from "../http/handlers";
+import { findSandbox } from "../sandboxes/find-sandbox";
 import type { SandboxParts } from "../sandboxes/parts";
 
 /**
  * GET /sandboxes/{sandboxID}/metrics — the sandbox's whole life unless a range is given; readable for days after its end.
  * A sandbox just started has no rows yet; one that the team never had is 404.
  */
-export function getSandboxMetrics({ db, state, clock }: SandboxParts): Handler<"getSandboxMetrics"> {
+export function getSandboxMetrics(parts: SandboxParts): Handler<"getSandboxMetrics"> {
+  const { db, clock } = parts;
   return async ({ team, path, query }) => {
     const key = { teamId: team.teamId, sandboxId: parseSandboxId(path.sandboxID) };
     if (query.start !== undefined && query.end !== undefined && query.start > query.end) {
@@ -16,7 +18,7 @@ export function getSandboxMetrics({ db, state, clock }: SandboxParts): Handler<"
     }
     const span = await readSampleSpan(db, key);
     if (span === undefined) {
-      if ((await state.sandboxes.read(key)) === undefined) throw sandboxFaults.missing({ sandboxId: key.sandboxId });
+      await findSandbox(parts, key);
       return { status: 200, body: [] };
     }
     const fromMs = query.start === undefined ? span.firstMs : query.start * 1000;

@@ -12,6 +12,7 @@ import { createSandbox, createSandboxV2 } from "./create-sandbox";
 import { createSandboxLink } from "./create-sandbox-link";
 import { createTemplateV1, createTemplateV2, createTemplateV3, rebuildTemplate } from "./create-template";
 import { deleteTemplate } from "./delete-template";
+import { forkSandboxRoute } from "./fork-sandbox";
 import { getHealth } from "./get-health";
 import { getSandbox } from "./get-sandbox";
 import { getSandboxLogs, getSandboxLogsV2 } from "./get-sandbox-logs";
@@ -31,9 +32,12 @@ import { listSandboxes } from "./list-sandboxes";
 import { listTeams } from "./list-teams";
 import { listTemplates, listTemplatesV2 } from "./list-templates";
 import { getNode, listNodes, updateNode } from "./nodes";
+import { pauseSandboxRoute } from "./pause-sandbox";
 import { refreshSandbox } from "./refresh-sandbox";
+import { resumeSandboxRoute } from "./resume-sandbox";
 import { addSecretVersion, createSecret, deleteSecret, getSecret, listSecrets } from "./secrets";
 import { setSandboxTimeout } from "./set-sandbox-timeout";
+import { createSnapshot, listSnapshots } from "./snapshots";
 import { createSshKey, deleteSshKey, listSshKeys } from "./ssh-keys";
 import { startTemplateBuild, startTemplateBuildV2 } from "./start-template-build";
 import { assignTemplateTags, deleteTemplateTags, listTemplateTags } from "./template-tags";
@@ -55,6 +59,11 @@ export function handlersOf(parts: HandlerParts): Handlers {
     killSandbox: killSandboxRoute(parts),
     connectSandbox: connectSandbox(parts),
     connectSandboxV2: connectSandboxV2(parts),
+    pauseSandbox: pauseSandboxRoute(parts),
+    resumeSandbox: resumeSandboxRoute(parts),
+    forkSandbox: forkSandboxRoute(parts),
+    createSnapshot: createSnapshot(parts),
+    listSnapshots: listSnapshots(parts),
     setSandboxTimeout: setSandboxTimeout(parts),
     refreshSandbox: refreshSandbox(parts),
     updateSandboxNetwork: updateSandboxNetwork(parts),

@@ -3,7 +3,7 @@ import type { SandboxNetworkRequest, SandboxRecord } from "@sandlot/state";
 import { apiFaults } from "../faults";
 import type { Handler } from "../http/handlers";
 import { readFailure } from "../nodes/failures";
-import { assertRunning } from "../sandboxes/find-sandbox";
+import { assertNotPaused, assertRunning } from "../sandboxes/find-sandbox";
 import type { SandboxParts } from "../sandboxes/parts";
 import { storedNetwork } from "../sandboxes/stored-network";
 import { putRulesInForce } from "../sandboxes/tell-node";
@@ -20,7 +20,7 @@ export function updateSandboxNetwork(parts: SandboxParts): Handler<"updateSandbo
       assertRunning(found);
       return withEgress(found, { network, allowInternetAccess });
     });
-    if (record === undefined) throw sandboxFaults.missing({ sandboxId });
+    if (record === undefined) return await assertNotPaused(parts, key);
     await putRulesInForce(parts, record).catch((thrown) => {
       // The record says what is wanted; asking again puts it in force.
       if (readFailure(thrown) === "missing") throw sandboxFaults.missing({ sandboxId }, thrown);

@@ -1,11 +1,11 @@
 /** Moves the end of a running sandbox: connect, timeout and refreshes are this with different arguments. */
-import { nextEnd, sandboxFaults } from "@sandlot/domain";
+import { nextEnd } from "@sandlot/domain";
 import type { SandboxRecord } from "@sandlot/state";
-import { assertRunning } from "./find-sandbox";
+import { assertNotPaused, assertRunning } from "./find-sandbox";
 import type { SandboxParts } from "./parts";
 import { tellNode } from "./tell-node";
 
-/** @throws Fault `sandbox_missing`, `sandbox_not_running`, `sandbox_max_length_exceeded` */
+/** @throws Fault `sandbox_missing`, `sandbox_is_paused`, `sandbox_not_running`, `sandbox_max_length_exceeded` */
 export async function changeEnd(
   parts: SandboxParts,
   of: { teamId: string; sandboxId: string; timeoutMs: number; mayShorten: boolean },
@@ -17,7 +17,7 @@ export async function changeEnd(
     beforeMs = found.endsAtMs;
     return { ...found, endsAtMs: nextEnd({ life: found, nowMs: parts.clock.nowMs(), timeoutMs, mayShorten }) };
   });
-  if (record === undefined) throw sandboxFaults.missing({ sandboxId });
+  if (record === undefined) return await assertNotPaused(parts, { teamId, sandboxId });
   parts.expiry.arm(record.endsAtMs);
   if (record.endsAtMs !== beforeMs) {
     parts.events.sandboxEndMoved(record);

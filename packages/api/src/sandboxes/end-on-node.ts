@@ -1,4 +1,4 @@
-import type { KillReason } from "../events";
+import type { KillReason } from "@sandlot/domain";
 import { limits } from "../limits";
 import { readFailure } from "../nodes/failures";
 import type { Node } from "../nodes/node";

@@ -1,11 +1,11 @@
-/** What only this process knows: which sandboxes it is starting, and which it ended a while ago. Lost with it, and then not needed. */
+/** What only this process knows: which sandboxes it is starting, and which runs of them it ended a while ago. Lost with it, and then not needed. */
 import type { Clock } from "@sandlot/lifetime";
 import { limits } from "../limits";
 
 export type LocalKnowledge = {
   readonly starting: Set<string>;
-  noteEnded(sandboxId: string): void;
-  endedHere(sandboxId: string): boolean;
+  noteEnded(executionId: string): void;
+  endedHere(executionId: string): boolean;
 };
 
 export function openLocalKnowledge(clock: Clock): LocalKnowledge {
@@ -13,21 +13,21 @@ export function openLocalKnowledge(clock: Clock): LocalKnowledge {
   const ended = new Map<string, number>();
   function forgetOld(): void {
     const sinceMs = clock.nowMs() - limits.endedMemoryMs;
-    for (const [sandboxId, atMs] of ended) {
+    for (const [executionId, atMs] of ended) {
       if (atMs > sinceMs) return;
-      ended.delete(sandboxId);
+      ended.delete(executionId);
     }
   }
   return {
     starting: new Set(),
-    noteEnded(sandboxId) {
-      ended.delete(sandboxId);
-      ended.set(sandboxId, clock.nowMs());
+    noteEnded(executionId) {
+      ended.delete(executionId);
+      ended.set(executionId, clock.nowMs());
       forgetOld();
     },
-    endedHere(sandboxId) {
+    endedHere(executionId) {
       forgetOld();
-      return ended.has(sandboxId);
+      return ended.has(executionId);
     },
   };
 }

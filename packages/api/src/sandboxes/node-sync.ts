@@ -1,5 +1,7 @@
 /** Keeps the store and the nodes in step, and rebuilds a lost store from what the nodes have in their journals. */
+import { readSnapshot, settleAsPaused } from "@sandlot/db";
 import { every } from "@sandlot/lifetime";
+import type { SandboxRecord } from "@sandlot/state";
 import { limits } from "../limits";
 import type { Node } from "../nodes/node";
 import { endOnNode } from "./end-on-node";
@@ -61,7 +63,17 @@ async function take(parts: SandboxParts, node: Node, step: SyncStep): Promise<vo
       events.sandboxAdopted(step.record);
       return;
     case "drop":
-      await state.catalog.remove(step.record.sandboxId, step.record.executionId);
-      if (await state.sandboxes.remove(step.record)) events.sandboxLost(step.record);
+      await drop(parts, step.record);
   }
+}
+
+/** It has ended by itself, unless it was sealed meanwhile: then it is settled, and not lost. */
+async function drop({ db, state, events }: SandboxParts, record: SandboxRecord): Promise<void> {
+  const { sandboxId, executionId } = record;
+  const kept = await readSnapshot(db, sandboxId);
+  if (kept?.state === "pausing") return;
+  await state.catalog.remove(sandboxId, executionId);
+  if (!(await state.sandboxes.remove(record))) return;
+  events.sandboxLost(record);
+  await settleAsPaused(db, { sandboxId, executionId });
 }

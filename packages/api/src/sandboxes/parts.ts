@@ -7,6 +7,7 @@ import type { NodeRegistry } from "../nodes/registry";
 import type { StartQueue } from "../nodes/start-queue";
 import type { Identity } from "../secrets/identity";
 import type { Vault } from "../secrets/vault";
+import type { Collector } from "./collect-builds";
 import type { ExpiryWatch } from "./expiry";
 import type { LocalKnowledge } from "./local-knowledge";
 
@@ -23,4 +24,5 @@ export type SandboxParts = {
   readonly identity: Identity | undefined;
   readonly expiry: Pick<ExpiryWatch, "arm">;
   readonly local: LocalKnowledge;
+  readonly collector: Collector;
 };

@@ -18,16 +18,23 @@ type Attempt = { readonly node: Node; readonly failure: NodeFailure };
  */
 export async function placeSandbox<T>(
   parts: Pick<SandboxParts, "nodes" | "queue" | "clock" | "events">,
-  { cpuCount, start }: { cpuCount: number; start: (node: Node) => Promise<T> },
+  of: {
+    readonly cpuCount: number;
+    readonly start: (node: Node) => Promise<T>;
+    /** The node that has the files at hand: taken first, and waited for when it may come back in a moment. */
+    readonly prefer?: string | undefined;
+  },
 ): Promise<{ node: Node; result: T }> {
+  const { cpuCount, start, prefer } = of;
   const beganMs = parts.clock.nowMs();
   const untilMs = beganMs + limits.startQueueMs;
   const failed: Attempt[] = [];
   for (;;) {
     const tried = failed.filter(({ failure }) => failure !== "full").map(({ node }) => node);
-    const node = pick(parts, { cpuCount, tried });
+    const isEarly = parts.clock.nowMs() < beganMs + limits.nodeReturnMs;
+    const node = pick(parts, { cpuCount, tried, prefer, isEarly });
     if (node === undefined) {
-      const isWorthWaiting = mayReturn(parts.nodes) && parts.clock.nowMs() < beganMs + limits.nodeReturnMs;
+      const isWorthWaiting = mayReturn(parts.nodes) && isEarly;
       if (!isWorthWaiting) throw giveUp(failed.at(-1)?.failure);
       await sleep(limits.nodeRestMs);
       continue;
@@ -50,8 +57,16 @@ function mayReturn(nodes: NodeRegistry): boolean {
 }
 
 /** Untried nodes first; when all have been tried, a second try of one of them is better than none. */
-function pick(parts: Pick<SandboxParts, "nodes">, of: { cpuCount: number; tried: readonly Node[] }): Node | undefined {
+function pick(
+  parts: Pick<SandboxParts, "nodes">,
+  of: { cpuCount: number; tried: readonly Node[]; prefer: string | undefined; isEarly: boolean },
+): Node | undefined {
   const ready = parts.nodes.ready();
+  const preferred = of.prefer === undefined ? undefined : parts.nodes.byId(of.prefer);
+  if (preferred !== undefined && !of.tried.includes(preferred)) {
+    if (ready.includes(preferred)) return preferred;
+    if (of.isEarly && preferred.status === "unhealthy") return undefined;
+  }
   const fresh = ready.filter((node) => !of.tried.includes(node));
   const candidates = (fresh.length > 0 ? fresh : ready).map((node) => ({
     node,

@@ -15,11 +15,13 @@ import {
   requestFaults,
   ruleFaults,
   SECURE_ENVD_VERSION,
+  sandboxFaults,
   type TemplateReference,
   templateFaults,
 } from "@sandlot/domain";
 import type { SandboxNetworkRequest } from "@sandlot/state";
 import { apiFaults } from "../faults";
+import type { NodeRegistry } from "../nodes/registry";
 import type { SandboxParts } from "./parts";
 import { storedNetwork } from "./stored-network";
 
@@ -52,7 +54,7 @@ export type StartPlan = {
 
 /** @throws Fault for everything that the contract refuses, and `request_not_supported` for what is not built yet */
 export async function planStart(
-  { db, vault, identity }: Pick<SandboxParts, "db" | "vault" | "identity">,
+  { db, vault, identity, nodes }: Pick<SandboxParts, "db" | "vault" | "identity" | "nodes">,
   { team, body: asked, secure, defaultTimeoutS }: StartRequest,
 ): Promise<StartPlan> {
   const { network, iam, ...body } = asked;
@@ -68,6 +70,7 @@ export async function planStart(
   const hasTokens = Object.keys(tokens).length > 0;
   if (hasTokens && identity === undefined) throw iamFaults.not_available({});
   refuseUnbuilt(body);
+  assertMemoryIsSaved(body, nodes);
   const { template, build } = await findBuild(db, { team, reference, input: body.templateID });
   const { envdVersion } = build;
   const hasRules = Object.keys(network?.rules ?? {}).length > 0;
@@ -90,13 +93,20 @@ function checkLifecycle({ autoPause, autoPauseMemory, autoResume }: NewSandbox):
   if (autoResume?.enabled === true) throw apiFaults.memory_less_auto_resume({});
 }
 
+/** Told at the start, not when its time is over: no node here could pause it with its memory. */
+function assertMemoryIsSaved({ autoPause, autoPauseMemory }: StartPlan["body"], nodes: NodeRegistry): void {
+  if (autoPause !== true || autoPauseMemory === false) return;
+  const said = nodes.ready().map(({ last }) => last);
+  if (said.length === 0 || said.some((info) => info?.memorySnapshots === true)) return;
+  const why = said.find((info) => info?.memorySnapshotsProblem)?.memorySnapshotsProblem;
+  throw sandboxFaults.memory_unsupported({ why: why ?? "no node saves any" });
+}
+
 /** Refused by name, never ignored. Values that mean "off" pass: stock clients send them. */
 function refuseUnbuilt(body: StartPlan["body"]): void {
   const refuse = (what: string): never => {
     throw requestFaults.not_supported({ what });
   };
-  if (body.autoPause === true) refuse("autoPause");
-  if (body.autoResume?.enabled === true) refuse("autoResume");
   if ((body.volumeMounts ?? []).length > 0) refuse("volumeMounts");
 }
 

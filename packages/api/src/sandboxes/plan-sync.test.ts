@@ -34,6 +34,12 @@ it("takes back what only the node knows", () => {
   expect(twoRounds({ seen: [record("a")], isStarting: () => true })).toEqual([]);
 });
 
+it("takes back what is overdue but to be paused, and never drops what is being sealed", () => {
+  const late = record("a", { endsAtMs: 1, autoPause: true });
+  expect(twoRounds({ seen: [late] })).toEqual([{ do: "adopt", id: "a" }]);
+  expect(twoRounds({ known: [record("a", { state: "pausing" })] })).toEqual([]);
+});
+
 it("ends what was ended here, what is overdue, and what lives elsewhere", () => {
   expect(twoRounds({ seen: [record("a")], wasEndedHere: () => true })).toEqual([{ do: "end", id: "a" }]);
   expect(twoRounds({ seen: [record("a", { endsAtMs: 1 })] })).toEqual([{ do: "end", id: "a" }]);

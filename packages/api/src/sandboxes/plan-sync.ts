@@ -23,7 +23,7 @@ export type SyncView = {
   /** What the round before noted. */
   readonly before: ReadonlySet<string>;
   readonly isStarting: (sandboxId: string) => boolean;
-  readonly wasEndedHere: (sandboxId: string) => boolean;
+  readonly wasEndedHere: (executionId: string) => boolean;
   readonly nowMs: number;
   readonly graceMs: number;
 };
@@ -46,7 +46,9 @@ export function planSync(view: SyncView): { steps: SyncStep[]; noted: Set<string
     const record = knownById.get(sandboxId);
     if (record === undefined) {
       if (view.isStarting(sandboxId) || !twice(`unknown ${sandboxId} ${listed.executionId}`)) continue;
-      const mustEnd = view.wasEndedHere(sandboxId) || listed.endsAtMs <= nowMs;
+      // One that is to be paused at its end is taken back first, so that it is.
+      const isOver = listed.endsAtMs <= nowMs && !listed.autoPause;
+      const mustEnd = view.wasEndedHere(listed.executionId) || isOver;
       steps.push(mustEnd ? { do: "end", sandboxId } : { do: "adopt", record: listed });
     } else if (record.executionId !== listed.executionId || record.nodeId !== nodeId) {
       if (twice(`elsewhere ${sandboxId} ${listed.executionId}`)) steps.push({ do: "end", sandboxId });
@@ -55,7 +57,9 @@ export function planSync(view: SyncView): { steps: SyncStep[]; noted: Set<string
     }
   }
   for (const record of known) {
-    if (record.nodeId !== nodeId || record.state === "killing" || seenIds.has(record.sandboxId)) continue;
+    if (record.nodeId !== nodeId || seenIds.has(record.sandboxId)) continue;
+    // One that is being sealed leaves its node's list when it is; whoever seals it, or takes that up, says what it is then.
+    if (record.state === "killing" || record.state === "pausing") continue;
     const isYoung = nowMs - record.startedAtMs < view.graceMs;
     if (!isYoung && twice(`gone ${record.sandboxId} ${record.executionId}`)) steps.push({ do: "drop", record });
   }

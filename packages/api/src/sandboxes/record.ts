@@ -55,6 +55,10 @@ export function toNodeConfig(
     totalDiskSizeMb: BigInt(record.diskMiB),
     maxSandboxLength: BigInt(record.maxLengthHours),
     autoPause: record.autoPause,
+    autoPauseFilesystemOnly: !record.autoPauseMemory,
+    ...(record.autoResume && {
+      autoResume: { policy: "any", timeoutSeconds: BigInt(Math.ceil((record.autoResumeTimeoutMs ?? 0) / 1000)) },
+    }),
     network: {
       egress: egressOf(record),
       ingress: {
@@ -97,14 +101,19 @@ export function fromNode(listed: RunningSandbox, node: { id: string; ip: string 
     envdVersion: config.envdVersion,
     allowInternetAccess: allowInternetAccess ?? null,
     autoPause: config.autoPause ?? false,
-    autoPauseMemory: true,
-    autoResume: false,
+    autoPauseMemory: !(config.autoPauseFilesystemOnly ?? false),
+    ...autoResumeOf(listed),
     ...(alias !== undefined && { alias }),
     ...(envdAccessToken !== undefined && { envdAccessToken }),
     ...(trafficAccessToken !== undefined && { trafficAccessToken }),
     ...iamOf(listed),
     ...networkOf(listed),
   };
+}
+
+function autoResumeOf({ config }: RunningSandbox): Pick<SandboxRecord, "autoResume" | "autoResumeTimeoutMs"> {
+  if (config?.autoResume?.policy !== "any") return { autoResume: false };
+  return { autoResume: true, autoResumeTimeoutMs: Number(config.autoResume.timeoutSeconds) * 1000 };
 }
 
 function iamOf({ config }: RunningSandbox): Pick<SandboxRecord, "iam"> {

@@ -835,9 +835,6 @@ export const restDocument: unknown = {
           "204": {
             "description": "It is paused."
           },
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
-          },
           "default": {
             "$ref": "#/components/responses/Error"
           }
@@ -889,9 +886,6 @@ export const restDocument: unknown = {
                 }
               }
             }
-          },
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
           },
           "default": {
             "$ref": "#/components/responses/Error"
@@ -948,9 +942,6 @@ export const restDocument: unknown = {
               }
             }
           },
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
-          },
           "default": {
             "$ref": "#/components/responses/Error"
           }
@@ -1002,9 +993,6 @@ export const restDocument: unknown = {
                 }
               }
             }
-          },
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
           },
           "default": {
             "$ref": "#/components/responses/Error"
@@ -1215,9 +1203,6 @@ export const restDocument: unknown = {
                 }
               }
             }
-          },
-          "501": {
-            "$ref": "#/components/responses/NotSupported"
           },
           "default": {
             "$ref": "#/components/responses/Error"
@@ -5146,7 +5131,8 @@ export const restDocument: unknown = {
             "type": "boolean"
           },
           "memory": {
-            "type": "boolean"
+            "type": "boolean",
+            "description": "False boots from the disk, although memory is kept."
           }
         }
       },

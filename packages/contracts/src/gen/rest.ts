@@ -1426,6 +1426,7 @@ export interface components {
              */
             timeout?: number;
             autoPause?: boolean;
+            /** @description False boots from the disk, although memory is kept. */
             memory?: boolean;
         };
         SandboxFork: {
@@ -2257,7 +2258,6 @@ export interface operations {
                 };
                 content?: never;
             };
-            501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
     };
@@ -2286,7 +2286,6 @@ export interface operations {
                     "application/json": components["schemas"]["Sandbox"];
                 };
             };
-            501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
     };
@@ -2315,7 +2314,6 @@ export interface operations {
                     "application/json": components["schemas"]["SandboxForkResult"][];
                 };
             };
-            501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
     };
@@ -2344,7 +2342,6 @@ export interface operations {
                     "application/json": components["schemas"]["SnapshotInfo"];
                 };
             };
-            501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
     };
@@ -2461,7 +2458,6 @@ export interface operations {
                     "application/json": components["schemas"]["SnapshotInfo"][];
                 };
             };
-            501: components["responses"]["NotSupported"];
             default: components["responses"]["Error"];
         };
     };

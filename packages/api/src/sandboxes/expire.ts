@@ -1,0 +1,39 @@
+/** What is done about a sandbox that fell due: its time is over, or whoever was at work on it has died. */
+import { isFault } from "@sandlot/faults";
+import type { SandboxRecord } from "@sandlot/state";
+import { killSandbox } from "./kill-sandbox";
+import type { SandboxParts } from "./parts";
+import { pauseSandbox } from "./pause-sandbox";
+import { takeUpPause, takeUpSnapshot } from "./settle";
+
+export async function expireSandbox(parts: SandboxParts, record: SandboxRecord): Promise<void> {
+  const { teamId, sandboxId } = record;
+  switch (record.state) {
+    case "pausing":
+      return await takeUpPause(parts, record);
+    case "snapshotting":
+      return await takeUpSnapshot(parts, record);
+    case "killing":
+      // Begun for a reason that is not known any more; it is carried out, not weighed again.
+      return void (await killSandbox(parts, { teamId, sandboxId, reason: "unknown" }));
+    default:
+      if (record.autoPause) return await pauseAtEnd(parts, record);
+      await killSandbox(parts, { teamId, sandboxId, reason: "timeout" });
+  }
+}
+
+const NO_MEMORY = ["sandbox_memory_not_saved", "sandbox_memory_unsupported"];
+
+/** A sandbox must end at its end; where its memory cannot be saved its files are, and its log says so. */
+async function pauseAtEnd(parts: SandboxParts, record: SandboxRecord): Promise<void> {
+  const { teamId, sandboxId } = record;
+  const asked = { teamId, sandboxId, reason: "timeout" } as const;
+  try {
+    await pauseSandbox(parts, { ...asked, hasMemory: record.autoPauseMemory });
+  } catch (thrown) {
+    if (isFault(thrown, "sandbox_already_paused") || isFault(thrown, "sandbox_missing")) return;
+    if (!isFault(thrown) || !record.autoPauseMemory || !NO_MEMORY.includes(thrown.code)) throw thrown;
+    if ((await pauseSandbox(parts, { ...asked, hasMemory: false })) === "extended") return;
+    parts.events.sandboxMemoryGivenUp({ ...record, why: thrown.message });
+  }
+}

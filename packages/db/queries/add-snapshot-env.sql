@@ -1,0 +1,2 @@
+/* @name addSnapshotEnv */
+INSERT INTO envs (id, team_id, source) VALUES (:envId!, :teamId!, :source!);

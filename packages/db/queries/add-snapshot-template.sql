@@ -1,0 +1,2 @@
+/* @name addSnapshotTemplate */
+INSERT INTO snapshot_templates (env_id, sandbox_id) VALUES (:envId!, :sandboxId!);
