@@ -1,21 +1,15 @@
 // Many sandboxes alive at once on one machine: all answer, what one costs, and how long the API's list of them takes.
 // Needs the variables of `sandlot env`, root (it reads memory of other processes), and SANDLOT_DATA_DIR.
 //   node bench/density.mjs [--count 200]
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { Sandbox } from "e2b";
+import { memoryOf, read } from "./machines.mjs";
 import { mapBounded, quantile, report, reportTimes, timed } from "./support.mjs";
 
 const { values } = parseArgs({ options: { count: { type: "string", default: "200" } } });
 const count = Number(values.count);
-const read = (path) => {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return ""; // a process that has ended
-  }
-};
 const availableMb = () => Number(/MemAvailable:\s+(\d+)/.exec(read("/proc/meminfo"))[1]) / 1024;
 
 /** Init pid of every machine of this installation, as the node's own journal has it. */
@@ -24,13 +18,6 @@ function initPids() {
   const pids = readdirSync(dir).map((id) => read(`${dir}/${id}/init.pid`).split(" ")[0]);
   return pids.filter((pid) => pid !== "");
 }
-/** Proportional share of memory of a process and all that descend from it, in MB. */
-function pssMb(pid) {
-  const own = Number(/^Pss:\s+(\d+)/m.exec(read(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0) / 1024;
-  const children = read(`/proc/${pid}/task/${pid}/children`).split(" ").filter(Boolean);
-  return children.reduce((sum, child) => sum + pssMb(child), own);
-}
-
 const beforeMb = availableMb();
 const warmBefore = initPids().length;
 const made = await timed(() =>
@@ -75,7 +62,7 @@ try {
 
   await sleep(Number(process.env.BENCH_REST_MS ?? 30_000)); // every envd has given memory back, the pool is full
   const machines = initPids();
-  const pss = machines.map(pssMb).filter((mb) => mb > 0);
+  const pss = machines.map((pid) => memoryOf(pid).pss).filter((mb) => mb > 0);
   report({ name: "idle sandbox, PSS of all its processes", value: quantile(pss, 0.5), unit: "MB", atMost: 25 });
   const used = (beforeMb - availableMb()) / Math.max(machines.length - warmBefore, 1);
   report({ name: "idle sandbox, of the host's available memory", value: used, unit: "MB", note: "kernel included" });
