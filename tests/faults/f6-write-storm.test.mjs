@@ -1,0 +1,3 @@
+import { writeStorm } from "./f6-write-storm.mjs";
+
+writeStorm(50, { checkEvery: 10 });
