@@ -93,6 +93,11 @@ test("what the kernel gives as random differs between copies of one process", as
       const values = new Set(answers.map((one) => one[what]));
       assert.equal(values.size, 3, `${what}: ${[...values].join(", ")}`);
     }
+    assert.equal(
+      new Set(answers.map((one) => one.seeded)).size,
+      1,
+      "a seeded generator goes on alike in every copy: the page says so, and a change of it is worth knowing",
+    );
     const generator = await Promise.all(
       [original, ...children].map((sandbox) =>
         sandbox.commands.run("head -c 16 /dev/urandom | xxd -p || head -c 16 /dev/urandom | od -An -tx1"),

@@ -250,6 +250,7 @@ describe("POST /init", () => {
     expect(hosts.match(/events\.e2b\.local/g)).toHaveLength(1);
     expect(hosts.match(/\tbox /g)).toHaveLength(1);
     expect(hosts).toStartWith("127.0.0.1\tlocalhost\n");
+    expect(readFileSync(join(envd.root, "etc/hostname"), "utf8")).toBe("box\n");
     const answer = await unary({ url: envd.url, method: "List" }, {});
     expect(answer.status).toBe(200);
     const ran = await run(envd, { script: "pwd; id -un; echo $A" });

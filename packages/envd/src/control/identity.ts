@@ -20,8 +20,8 @@ export function writeIdentity(of: { root: string; body: InitBody }): void {
 
 const MARK = "# sandlot";
 
-/** `events.e2b.local`, and the sandbox's own name, without which sudo and others stall or complain. */
-export function writeHosts(of: { root: string; body: InitBody }): void {
+/** `/etc/hosts` with `events.e2b.local` and the sandbox's own name, without which sudo and others stall or complain; `/etc/hostname`. */
+export function writeNames(of: { root: string; body: InitBody }): void {
   const lines = [
     ...(of.body.hostname === undefined ? [] : [`127.0.1.1\t${of.body.hostname} ${MARK}`]),
     ...(of.body.hyperloopIp === undefined ? [] : [`${of.body.hyperloopIp}\tevents.e2b.local ${MARK}`]),
@@ -33,6 +33,7 @@ export function writeHosts(of: { root: string; body: InitBody }): void {
   const text = `${kept.join("\n").trimEnd()}\n${lines.join("\n")}\n`;
   // Written in place, not renamed over: the file may be a mount of its own.
   if (text !== before) writeFileSync(file, text);
+  if (of.body.hostname !== undefined) writeFileSync(`${of.root}/etc/hostname`, `${of.body.hostname}\n`);
 }
 
 function isReplaced(line: string, body: InitBody): boolean {

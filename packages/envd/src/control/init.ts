@@ -5,7 +5,7 @@ import type { Envd } from "../envd";
 import { faults } from "../faults";
 import { CONTROL_BODY_MAX_BYTES } from "../limits";
 import { installCa } from "./ca";
-import { writeHosts, writeIdentity } from "./identity";
+import { writeIdentity, writeNames } from "./identity";
 import { type InitBody, parseInitBody } from "./init-body";
 
 const NS_PER_MS = 1_000_000n;
@@ -75,7 +75,7 @@ function apply(body: InitBody, envd: Envd): void {
   if (body.templateId !== undefined) state.internalEnvs.set("E2B_TEMPLATE_ID", body.templateId);
   if (body.hyperloopIp !== undefined) state.internalEnvs.set("E2B_EVENTS_ADDRESS", `http://${body.hyperloopIp}`);
   attempt(envd, "identity files not written", () => writeIdentity({ root: config.systemRoot, body }));
-  attempt(envd, "hosts file not written", () => writeHosts({ root: config.systemRoot, body }));
+  attempt(envd, "names not written", () => writeNames({ root: config.systemRoot, body }));
   if (body.defaultUser !== undefined) state.defaultUser = body.defaultUser;
   if (body.defaultWorkdir !== undefined) state.defaultWorkdir = body.defaultWorkdir;
   state.accessToken = body.accessToken;
