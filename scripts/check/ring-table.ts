@@ -45,12 +45,14 @@ export const MAY: Readonly<Record<string, readonly string[]>> = {
   api: [...KIT, ...ADAPTERS, "domain", "contracts"],
   "client-proxy": [...KIT, ...ADAPTERS, "domain", "contracts"],
   orchestrator: [...KIT, ...ADAPTERS, "domain", "contracts"],
+  "docker-reverse-proxy": [...KIT, ...ADAPTERS, "domain", "contracts"],
   // They start services as executables.
   stack: [...KIT, ...ADAPTERS, "domain", "contracts"],
   cli: [...KIT, "domain", "contracts", "stack"],
   // A main imports its own service and what starts a process.
   "app-api": ["api", "config", "lifetime", "telemetry"],
   "app-client-proxy": ["client-proxy", "config", "lifetime", "telemetry"],
+  "app-docker-reverse-proxy": ["docker-reverse-proxy", "config", "lifetime", "telemetry"],
   "app-orchestrator": ["orchestrator", "config", "lifetime", "telemetry"],
   "app-code-interpreter": ["code-interpreter", "config", "lifetime", "telemetry"],
   "app-envd": ["envd", "config", "lifetime", "telemetry"],

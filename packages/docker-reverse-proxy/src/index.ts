@@ -1,0 +1,2 @@
+export { type DockerReverseProxyConfig, dockerReverseProxyConfig } from "./config";
+export { type DockerReverseProxy, startDockerReverseProxy } from "./start";
