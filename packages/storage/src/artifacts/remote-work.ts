@@ -111,10 +111,16 @@ export class RemoteWork {
       await work.call(this, buildId, AbortSignal.any([signal, AbortSignal.timeout(TRY_LIMIT_MS)]));
       return true;
     } catch (thrown) {
+      // Removed meanwhile: there is nothing left to upload, and what has been sent goes with the removal.
+      if (what === "upload" && (this.#removals.has(buildId) || !(await this.#isHere(buildId)))) return true;
       if (!signal.aborted)
         this.#parts.logger.warn("the object store could not be told, trying again", { what, buildId, thrown });
       return false;
     }
+  }
+
+  async #isHere(buildId: string): Promise<boolean> {
+    return (await stat(this.#parts.layout.manifest(buildId)).catch(() => undefined)) !== undefined;
   }
 
   /** What others refer to first, the manifest last: a build that can be seen in the store is whole. */
