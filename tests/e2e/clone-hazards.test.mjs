@@ -27,7 +27,9 @@ import http.server, json, os, random, secrets, ssl, uuid
 random.random(); ssl.RAND_bytes(8)
 class Answer(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        body = json.dumps({"urandom": os.urandom(16).hex(), "uuid4": str(uuid.uuid4()), "secrets": secrets.token_hex(16), "system": random.SystemRandom().random(), "openssl": ssl.RAND_bytes(16).hex(), "seeded": random.random()}).encode()
+        openssl = ssl.RAND_bytes(16).hex()
+        ssl.RAND_add(os.urandom(32), 32.0)
+        body = json.dumps({"seeded_again": ssl.RAND_bytes(16).hex(), "urandom": os.urandom(16).hex(), "uuid4": str(uuid.uuid4()), "secrets": secrets.token_hex(16), "system": random.SystemRandom().random(), "openssl": openssl, "seeded": random.random()}).encode()
         self.send_response(200); self.send_header("Content-Length", str(len(body))); self.end_headers(); self.wfile.write(body)
     def log_message(self, *a): pass
 http.server.HTTPServer(("0.0.0.0", 8001), Answer).serve_forever()
@@ -89,7 +91,7 @@ test("what the kernel gives as random differs between copies of one process", as
   const children = await forkOf(original, 2);
   try {
     const answers = await Promise.all([original, ...children].map((sandbox) => ask(sandbox, ASKED.python)));
-    for (const what of ["urandom", "uuid4", "secrets", "system"]) {
+    for (const what of ["urandom", "uuid4", "secrets", "system", "seeded_again"]) {
       const values = new Set(answers.map((one) => one[what]));
       assert.equal(values.size, 3, `${what}: ${[...values].join(", ")}`);
     }
