@@ -50,6 +50,11 @@ export const SETUP = {
     sample: "url",
     help: "proxy for sandboxes, or none (http_proxy and https_proxy of this shell)",
   },
+  dns: {
+    kind: "text",
+    sample: "addresses",
+    help: "name servers for sandboxes, ip or ip:port with commas between, or host (those of this host)",
+  },
   "disk-reserve": {
     kind: "whole",
     sample: "MiB",
@@ -102,6 +107,7 @@ export function settingsRequest(flags: Readonly<Record<string, unknown>>): Setti
     maxSandboxes: whole("max-sandboxes"),
     guestCa: text("guest-ca"),
     guestProxy: text("guest-proxy"),
+    dns: text("dns"),
     diskReserveMiB: whole("disk-reserve"),
     runtimeForce: text("runtime-force"),
     storage: text("storage"),

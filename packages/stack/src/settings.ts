@@ -37,6 +37,8 @@ export type Settings = {
   readonly maxSandboxes: number;
   readonly guestCa: string | undefined;
   readonly guestProxy: string | undefined;
+  /** Name servers behind the one that guests ask, with commas between; undefined or `host` for the host's own. */
+  readonly dns: string | undefined;
   /** Kept free on the disk; undefined leaves it to the node. */
   readonly diskReserveMiB: number | undefined;
   /** Ways of older kernels to take, with commas between. */
@@ -58,6 +60,7 @@ export type SettingsRequest = {
   readonly maxSandboxes?: number | undefined;
   readonly guestCa?: string | undefined;
   readonly guestProxy?: string | undefined;
+  readonly dns?: string | undefined;
   readonly diskReserveMiB?: number | undefined;
   readonly runtimeForce?: string | undefined;
   readonly storage?: string | undefined;
@@ -92,6 +95,7 @@ export function resolveSettings(request: SettingsRequest, freeCidr: () => string
     maxSandboxes: request.maxSandboxes ?? held?.maxSandboxes ?? 200,
     guestCa: request.guestCa ?? held?.guestCa,
     guestProxy: request.guestProxy ?? held?.guestProxy,
+    dns: request.dns ?? held?.dns,
     diskReserveMiB: request.diskReserveMiB ?? held?.diskReserveMiB,
     runtimeForce: request.runtimeForce ?? held?.runtimeForce,
     storage: request.storage ?? held?.storage,
@@ -113,6 +117,7 @@ function resolvePorts(request: SettingsRequest, held: Settings | undefined): Por
   return Object.fromEntries(rows) as Ports;
 }
 
+const SERVER = /^\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?$/;
 const FORCES = ["loop-layers", "overlay-paths", "cgroup-v1", "none"];
 
 function check(settings: Settings): void {
@@ -125,6 +130,9 @@ function check(settings: Settings): void {
   if (settings.guestCa !== undefined && settings.guestCa !== "none" && !existsSync(settings.guestCa)) {
     refuse("--guest-ca", "a PEM file or none", settings.guestCa);
   }
+  const servers = (settings.dns ?? "host").split(",");
+  if (settings.dns !== "host" && settings.dns !== undefined && !servers.every((one) => SERVER.test(one)))
+    refuse("--dns", "ip or ip:port with commas between, or host", settings.dns);
   const forces = (settings.runtimeForce ?? "none").split(",");
   if (settings.runtimeForce !== "none" && forces.some((word) => !FORCES.includes(word)))
     refuse("--runtime-force", `words of ${FORCES.join(", ")}`, settings.runtimeForce);

@@ -6,6 +6,7 @@ import { relayRequests } from "../http/relay-requests";
 import { ownAnswer } from "../http/request-stream";
 import { type OutParts, routeOut } from "../route-out";
 import { WIRED, Wire, type WireData } from "../wire/wire";
+import { HTTP_1_1 } from "./alpn";
 import type { Authority } from "./authority";
 import { upgrade } from "./upgrade";
 
@@ -47,7 +48,7 @@ export class Interceptor implements Disposable {
     const listener = Bun.listen<WireData>({
       unix: path,
       allowHalfOpen: true,
-      tls: { cert, key, ALPNProtocols: "http/1.1" },
+      tls: { cert, key, ALPNProtocols: HTTP_1_1 },
       data: {},
       socket: {
         ...WIRED,

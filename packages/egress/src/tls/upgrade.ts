@@ -3,6 +3,7 @@ import { rootCertificates } from "node:tls";
 import { systemClock } from "@sandlot/lifetime";
 import { limits } from "../limits";
 import { WIRED, Wire, type WireData } from "../wire/wire";
+import { HTTP_1_1 } from "./alpn";
 
 /**
  * @param extraRoots PEM of further authorities to believe, beside the usual ones
@@ -27,7 +28,7 @@ export async function upgrade(
     tls: {
       serverName: of.name,
       rejectUnauthorized: true,
-      ALPNProtocols: "http/1.1",
+      ALPNProtocols: HTTP_1_1,
       ...(of.extraRoots === undefined ? {} : { ca: [...rootCertificates, of.extraRoots] }),
     },
     socket: {

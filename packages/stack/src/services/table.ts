@@ -88,6 +88,7 @@ export function orchestratorSpec(of: ServiceInputs): ServiceSpec {
       EGRESS_CA_FILE: paths.egressCa,
       API_INTERNAL_GRPC_ADDRESS: `127.0.0.1:${settings.ports.apiGrpc}`,
       NODE_TOKEN: of.secrets.nodeToken,
+      DNS_UPSTREAMS: settings.dns === "host" ? "" : (settings.dns ?? ""),
       GUEST_HTTP_PROXY: of.guestProxies.http,
       GUEST_HTTPS_PROXY: of.guestProxies.https,
       GUEST_NO_PROXY: of.guestProxies.none,
