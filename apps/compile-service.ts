@@ -11,6 +11,8 @@ export async function compileService(name: string): Promise<void> {
     entrypoints: [join(import.meta.dir, name, "main.ts")],
     // What lies in the working directory of a service must not configure it.
     compile: { outfile: fresh, autoloadDotenv: false, autoloadBunfig: false },
+    // Native help that ssh2 does without where it is not there.
+    external: ["cpu-features"],
     minify: true,
     bytecode: true,
     format: "esm",

@@ -23,7 +23,10 @@ export async function startInstallation(signal: AbortSignal): Promise<TestInstal
   chmodSync(dataDir, 0o711);
   const tag = tagOf(dataDir);
   const before = await hostObjects(tag);
-  const words = ["up", "--detach", "--data", dataDir, "--port-base", String(await portBase()), "--warm", "8"];
+  // A loopback address of its own, so that a resolver's file can name the installation's server.
+  const dnsHost = `127.53.${randomBytes(1)[0]}.${1 + ((randomBytes(1)[0] as number) % 254)}`;
+  const names = ["--dns-host", dnsHost, "--dns-port", "53"];
+  const words = ["up", "--detach", "--data", dataDir, "--port-base", String(await portBase()), "--warm", "8", ...names];
   const up = Bun.spawn(sandlot(...words), { stdio: ["ignore", "inherit", "inherit"], signal, killSignal: "SIGINT" });
   const end = () => endInstallation({ dataDir, tag, before });
   if ((await up.exited) !== 0) {

@@ -25,6 +25,11 @@ export const cliFaults = defineFaults("cli", {
     kind: "conflict",
     say: (_: { id: string }) => "that is the installation's own key, which its commands use; it stays",
   },
+  no_program: {
+    kind: "precondition",
+    say: (f: { program: string; why: string }) => `${f.program} is needed: ${f.why}`,
+  },
+  file_unreadable: { kind: "invalid", say: (f: { path: string; why: string }) => `${f.path} cannot be read: ${f.why}` },
   needs_name: { kind: "invalid", say: (f: { what: string }) => f.what },
   needs_yes: { kind: "invalid", say: (f: { what: string }) => `${f.what}; say --yes to do it` },
 });

@@ -9,9 +9,12 @@ import { logsCommand } from "./commands/logs";
 import { restartCommand } from "./commands/restart";
 import { sandboxCommands } from "./commands/sandbox";
 import { serviceCommands } from "./commands/service";
+import { sshCommand } from "./commands/ssh";
+import { sshKeyCommands } from "./commands/ssh-key";
 import { statusCommand } from "./commands/status";
 import { superviseCommand } from "./commands/supervise";
 import { testCommand } from "./commands/test";
+import { trustCommand } from "./commands/trust";
 import { uninstallCommand } from "./commands/uninstall";
 import { upCommand } from "./commands/up";
 import { runProgram } from "./program";
@@ -26,7 +29,10 @@ export const COMMANDS: readonly CommandSpec[] = [
   logsCommand,
   doctorCommand,
   ...sandboxCommands,
+  sshCommand,
+  ...sshKeyCommands,
   ...keyCommands,
+  trustCommand,
   ...serviceCommands,
   uninstallCommand,
   completionCommand(() => COMMANDS),
@@ -36,7 +42,8 @@ export const COMMANDS: readonly CommandSpec[] = [
 
 /** What help says of the first word of commands of two. */
 export const GROUPS: Readonly<Record<string, string>> = {
-  sandbox: "List, end and enter sandboxes",
+  sandbox: "List, end, enter and show sandboxes",
+  "ssh-key": "Say which keys open sandboxes by SSH",
   key: "Make, list and take away API keys",
   service: "Come up with the machine, by systemd",
 };

@@ -1,4 +1,4 @@
-import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import { type Client, Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { SandboxService } from "@sandlot/contracts/proxy";
 import { Gate } from "@sandlot/lifetime";
@@ -19,10 +19,30 @@ export type ResumeOutcome =
   | { readonly kind: "not_found" | "denied" | "transitioning" | "api_unreachable" }
   | { readonly kind: "limited"; readonly message: string };
 
-/** Asks the api to wake a sandbox that the catalog does not know. Equal questions under way are asked once. */
-export function openResumer(apiAddress: string): (ask: ResumeAsk) => Promise<ResumeOutcome> {
+export type ApiClient = Client<typeof SandboxService>;
+
+/** @param apiAddress `host:port` of the api's internal gRPC */
+export function openApiClient(apiAddress: string): ApiClient {
   const transport = createGrpcTransport({ baseUrl: `http://${apiAddress}`, defaultTimeoutMs: limits.resumeMs });
-  const client = createClient(SandboxService, transport);
+  return createClient(SandboxService, transport);
+}
+
+/** Whether a key opens a sandbox by SSH, and its envd token then. Throws when the api cannot be asked. */
+export function openAuthorizer(
+  client: ApiClient,
+): (of: { sandboxId: string; fingerprint: string }) => Promise<string | undefined> {
+  return async (asked) => {
+    try {
+      return (await client.authorizeSsh(asked)).envdAccessToken;
+    } catch (thrown) {
+      if (ConnectError.from(thrown).code === Code.NotFound) return undefined;
+      throw thrown;
+    }
+  };
+}
+
+/** Asks the api to wake a sandbox that the catalog does not know. Equal questions under way are asked once. */
+export function openResumer(client: ApiClient): (ask: ResumeAsk) => Promise<ResumeOutcome> {
   const gate = new Gate(limits.resumesAtOnce);
   const underWay = new Map<string, Promise<ResumeOutcome>>();
 

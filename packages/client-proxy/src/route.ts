@@ -15,17 +15,21 @@ import {
 } from "@sandlot/proxy";
 import type { CatalogStore } from "@sandlot/state";
 import type { ResumeAsk, ResumeOutcome } from "./resume";
+import { readSignedUrl, type SignerFinder } from "./signed-url";
 
 export type RouteParts = {
   readonly catalog: Pick<CatalogStore, "read">;
   readonly resume: (ask: ResumeAsk) => Promise<ResumeOutcome>;
   readonly orchestratorProxyPort: number;
+  /** Undefined: file URLs that name no sandbox are refused. */
+  readonly findSigner?: SignerFinder | undefined;
 };
 
 /** Where a request goes: to the node of its sandbox, after waking it if need be. Source: behaviour.md §3.2. */
 export async function route(parts: RouteParts, request: ProxyRequest): Promise<Decision> {
-  const target = parseTarget(request.host, request.headers);
-  if (typeof target === "string") return answer(plainAnswer(400, target));
+  const found = parseTarget(request.host, request.headers);
+  const target = typeof found === "string" ? await findSigned(parts, request, found) : found;
+  if ("kind" in target) return target;
   const { sandboxId, port } = target;
   const refuse = (refusal: Refusal): Decision => answer(renderRefusal(refusal, request.headers));
   // The node would refuse it too, but only after it had been woken.
@@ -57,6 +61,26 @@ export async function route(parts: RouteParts, request: ProxyRequest): Promise<D
   }
 }
 
+/** A signed file URL that came without a name, as it does when clients know one URL for all sandboxes. */
+async function findSigned(
+  parts: RouteParts,
+  request: ProxyRequest,
+  problem: string,
+): Promise<SandboxTarget | Extract<Decision, { kind: "answer" }>> {
+  const url = parts.findSigner === undefined ? undefined : readSignedUrl(request);
+  const sandboxId = url && (await parts.findSigner?.(url));
+  if (sandboxId === "too_often") return { kind: "answer", answer: TOO_OFTEN };
+  if (sandboxId === undefined || sandboxId === "unknown") return { kind: "answer", answer: plainAnswer(400, problem) };
+  return { sandboxId, port: ENVD_PORT, by: "headers" };
+}
+
+const TOO_OFTEN: Answer = {
+  ...plainAnswer(429, "Too many file URLs without a sandbox's name"),
+  headers: [
+    ["Content-Type", "text/plain; charset=utf-8"],
+    ["Retry-After", "1"],
+  ],
+};
 const UNROUTABLE: Answer = plainAnswer(503, "Sandbox routing is not available at the moment");
 const UNREACHABLE: Answer = plainAnswer(502, "Failed to route request to sandbox");
 
@@ -81,16 +105,26 @@ function forward(of: { parts: RouteParts; request: ProxyRequest; target: Sandbox
     port: of.parts.orchestratorProxyPort,
     key: of.target.sandboxId,
     keepAlive: true,
-    ...hostOf(of.request.host, of.target),
+    ...changesOf(of.request, of.target),
     onFailure: () => UNREACHABLE,
   };
 }
 
 /** Addressed as `sandbox.<domain>` the guest is shown the name that is its own. Source: behaviour.md §3.1. */
-function hostOf(host: string, target: SandboxTarget) {
-  if (target.by === "name" || !/^sandbox\../i.test(host)) return {};
+function changesOf({ host, headers }: ProxyRequest, target: SandboxTarget) {
+  if (target.by === "name") return {};
+  if (/^sandbox\../i.test(host)) {
+    return {
+      host: `${target.port}-${target.sandboxId}.${host.slice("sandbox.".length)}`,
+      setHeaders: [["X-Forwarded-Host", host]] as const,
+    };
+  }
+  if (headers.get("E2b-Sandbox-Id") !== undefined) return {};
+  // A file URL whose sandbox was found by its signature: the node is told.
   return {
-    host: `${target.port}-${target.sandboxId}.${host.slice("sandbox.".length)}`,
-    setHeaders: [["X-Forwarded-Host", host]] as const,
+    setHeaders: [
+      ["E2b-Sandbox-Id", target.sandboxId],
+      ["E2b-Sandbox-Port", String(target.port)],
+    ] as const,
   };
 }

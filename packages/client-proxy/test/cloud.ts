@@ -75,6 +75,11 @@ export async function startCloud(): Promise<Cloud> {
     {
       listenHost: "127.0.0.1",
       healthListenHost: "127.0.0.1",
+      domain: "sandlot.test",
+      edge: undefined,
+      nameServer: undefined,
+      findsSigners: false,
+      ssh: undefined,
       proxyPort: 0,
       healthPort: 0,
       redisUrl,

@@ -10,6 +10,7 @@ describe(loadOrchestratorConfig, () => {
       grpcPort: 5008,
       proxyPort: 5007,
       maxSandboxes: 200,
+      connectionsPerSandbox: 4_096,
       warmPoolSize: 4,
       warmBuilds: [],
     });

@@ -44,6 +44,8 @@ export type OrchestratorConfig = {
   /** Paused sandboxes whose frozen machines may stay, so that resuming them here is a thaw. 0: none. */
   readonly resumeCacheSize: number;
   readonly maxSandboxes: number;
+  /** Incoming requests and tunnels of one sandbox at once; -1: any number. */
+  readonly connectionsPerSandbox: number;
   /** Empty: the host's own resolvers. */
   readonly dnsUpstreams: readonly string[];
   readonly guestCaFile: string | undefined;
@@ -113,6 +115,7 @@ export function loadOrchestratorConfig(env: Env, seen: ConfigEntry[] = []): Orch
       warmBuilds: read.list("WARM_BUILDS", []),
       resumeCacheSize: read.whole("RESUME_CACHE_SIZE", { fallback: 32, max: 512 }),
       maxSandboxes: read.whole("MAX_SANDBOXES", { fallback: 200, min: 1 }),
+      connectionsPerSandbox: read.whole("SANDBOX_MAX_INCOMING_CONNECTIONS", { fallback: 4_096, min: -1 }),
       dnsUpstreams: read.list("DNS_UPSTREAMS", []),
       guestCaFile: read.optionalText("GUEST_CA_FILE"),
       guestProxy: {

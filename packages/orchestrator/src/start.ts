@@ -39,6 +39,8 @@ export async function startOrchestrator(
             {
               reach: (sandboxId) => node.parts.sandboxes.reach(sandboxId),
               find: (sandboxId) => node.parts.sandboxes.find(sandboxId),
+              nowMs: Date.now,
+              connectionsPerSandbox: config.connectionsPerSandbox,
               isHealthy: () => node.parts.status === ServiceInfoStatus.Healthy,
             },
             request,

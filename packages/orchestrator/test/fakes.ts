@@ -359,6 +359,7 @@ export function tempNode(): Disposable & {
     warmBuilds: [],
     resumeCacheSize: 8,
     maxSandboxes: 200,
+    connectionsPerSandbox: 4_096,
     dnsUpstreams: [],
     guestCaFile: undefined,
     guestProxy: { http: undefined, https: undefined, none: undefined },

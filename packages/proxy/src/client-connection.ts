@@ -21,6 +21,8 @@ type Current = {
   readonly head: RequestHead;
   readonly body: BodyScanner;
   readonly closeAfter: boolean;
+  /** When the request has had its time, whatever it is doing. */
+  untilMs: number | undefined;
   abort: AbortController | undefined;
   exchange: Exchange | undefined;
   fail: ((failure: ForwardFailure) => Answer) | undefined;
@@ -93,7 +95,15 @@ export class ClientConnection implements ExchangeClient {
     const body = new BodyScanner(requestFraming(head));
     this.#pending = this.#pending.subarray(end);
     const closeAfter = head.minorVersion === 0 || head.headers.tokens("Connection").includes("close");
-    this.#current = { head, body, closeAfter, abort: undefined, exchange: undefined, fail: undefined };
+    this.#current = {
+      head,
+      body,
+      closeAfter,
+      untilMs: undefined,
+      abort: undefined,
+      exchange: undefined,
+      fail: undefined,
+    };
     this.#stage = "deciding";
     this.#deadlineMs = Number.POSITIVE_INFINITY;
     this.#decide(this.#current);
@@ -159,6 +169,7 @@ export class ClientConnection implements ExchangeClient {
     const { head, body } = current;
     const closeAfter = current.closeAfter || this.#parts.isDraining();
     current.fail = decision.onFailure;
+    current.untilMs = decision.untilMs;
     current.exchange = new Exchange({
       head,
       plan: decision,
@@ -286,6 +297,10 @@ export class ClientConnection implements ExchangeClient {
 
   /** Ends the connection if its time in this stage is over. */
   checkDeadline(nowMs: number): void {
+    if (nowMs >= (this.#current?.untilMs ?? Number.POSITIVE_INFINITY)) {
+      this.cut();
+      return;
+    }
     if (nowMs < this.#deadlineMs) return;
     if (this.#stage === "head") this.#refuseFraming(new FramingError("the head takes too long", 408));
     else if (this.#outlet.isFull && this.#stage === "linger")

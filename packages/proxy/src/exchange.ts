@@ -1,6 +1,7 @@
 import { sleep } from "@sandlot/lifetime";
 import { BodyScanner, type Framing, FramingError } from "./http/framing";
 import { findResponseEnd, parseResponseHead, type RequestHead, type ResponseHead } from "./http/head";
+import { HeaderList } from "./http/headers";
 import { responseFraming, wantedUpgrade, writeRequestHead, writeResponseHead } from "./http/message";
 import type { ProxyLimits } from "./limits";
 import type { Forward, ForwardFailure } from "./proxy-request";
@@ -96,9 +97,15 @@ export class Exchange implements UpstreamUser, Cuttable {
   #begin(upstream: Upstream): void {
     this.#upstream = upstream;
     upstream.user = this;
-    const { host, setHeaders, keepAlive } = this.#plan;
+    if (this.#plan.tunnel !== undefined) {
+      this.#beginTunnel(upstream, this.#plan.tunnel);
+      return;
+    }
+    const { host, target, setHeaders, dropHeaders, keepAlive } = this.#plan;
     const head = writeRequestHead(this.#head, {
       host: host ?? this.#head.host,
+      target: target ?? this.#head.target,
+      drop: dropHeaders ?? [],
       set: setHeaders ?? [],
       upgrade: this.#upgrade,
       keepAlive,
@@ -216,6 +223,22 @@ export class Exchange implements UpstreamUser, Cuttable {
       } else upstream.cut();
     }
     this.#client.onAnswered(close || !this.#isRequestSent);
+  }
+
+  /** A connection of its own for the client, with nothing said to the other end. */
+  #beginTunnel(upstream: Upstream, protocol: string): void {
+    this.#isTunnel = true;
+    const lines = [["Upgrade", protocol]] as const;
+    const head = {
+      minorVersion: 1,
+      status: 101,
+      reason: "Switching Protocols",
+      headers: new HeaderList(lines),
+    } as const;
+    this.#write(writeResponseHead(head, { isDechunked: false, close: false }));
+    for (const bytes of this.#early.splice(0)) upstream.outlet.write(bytes);
+    this.#client.onTunnel();
+    this.#client.resume();
   }
 
   #openTunnel(head: ResponseHead, rest: Buffer): void {

@@ -1,6 +1,7 @@
 export { HeaderList } from "./http/headers";
 export { cleanPath, ENVD_PORT, isInternalRoute } from "./internal-routes";
 export { limits as proxyLimits, type ProxyLimits } from "./limits";
+export { type LinkedRequest, readLink } from "./link-request";
 export type { Answer, Decision, Forward, ForwardFailure, ProxyRequest } from "./proxy-request";
 export { type Refusal, refusals } from "./refusals/refusal";
 export { plainAnswer, renderRefusal, wantsPage } from "./refusals/render";

@@ -30,8 +30,16 @@ export type Forward = {
   readonly port: number;
   /** What `cut` ends and `connectionCount` counts. */
   readonly key: string;
+  /** The client asked for this protocol and gets the plain connection, about which the other end is told nothing. */
+  readonly tunnel?: string | undefined;
   /** In place of the client's Host. */
   readonly host?: string | undefined;
+  /** In place of the client's path and query. */
+  readonly target?: string | undefined;
+  /** Ends the request or tunnel at this time, whatever it is doing. */
+  readonly untilMs?: number | undefined;
+  /** Do not go on. In lower case. */
+  readonly dropHeaders?: readonly string[] | undefined;
   /** Replace headers of the same names. */
   readonly setHeaders?: readonly (readonly [name: string, value: string])[] | undefined;
   /** Connections may be used again for any request to this address. Never towards guests, whose addresses are reused. */

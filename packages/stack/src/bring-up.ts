@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ensureInstallation, migrate, openDatabase, registerTemplateBuild } from "@sandlot/db";
 import { isPortFree } from "@sandlot/host";
+import { ensureAuthority } from "@sandlot/names";
 import { ensureBase } from "./base/build";
 import { BASE_SHAPE, ENVD_VERSION, installBase } from "./base/install";
 import { loadBaseRecipe } from "./base/recipe";
@@ -53,6 +54,7 @@ export async function bringUp(of: BringUp): Promise<void> {
     ensureCriu(progress, inner),
   ]);
   await prepareDatabase({ settings, secrets, buildId: base.buildId, progress });
+  await placeAuthority(settings, paths);
   const hasGuestCa = placeGuestCa(settings, paths, progress);
   const guestProxies = guestProxiesOf(settings, of.env);
   const guestLayer = installGuestLayer({ from: join(DIST, "guest-layer"), artifacts: paths.artifacts });
@@ -103,12 +105,19 @@ async function allOrNone<T extends readonly Promise<unknown>[]>(
   }
 }
 
+function hostOfPort(name: PortName, { host, dnsHost }: Settings): string {
+  if (name === "dns") return dnsHost === "none" ? "127.0.0.1" : dnsHost;
+  return OPEN_PORTS.has(name) ? host : "127.0.0.1";
+}
+
+const OPEN_PORTS: ReadonlySet<PortName> = new Set(["api", "proxy", "tls", "ssh"]);
+
 /** @throws Fault `stack_port_taken` */
 async function requireFreePorts(settings: Settings, paths: DataPaths): Promise<void> {
   const isOurs = ownPorts(paths);
   for (const [name, { flag, what }] of Object.entries(PORTS)) {
     const port = settings.ports[name as PortName];
-    const host = name === "api" || name === "proxy" ? settings.host : "127.0.0.1";
+    const host = hostOfPort(name as PortName, settings);
     if (!isOurs(name as PortName) && !(await isPortFree(port, host)))
       throw stackFaults.port_taken({ port, what, flag });
   }
@@ -156,6 +165,12 @@ async function prepareDatabase(of: {
     await db[Symbol.asyncDispose]();
   }
   of.progress.say("database", `at migration ${newest}`);
+}
+
+/** Made here, so that it can be trusted before the first service has used it; its certificate lies where all may read it. */
+async function placeAuthority({ domain }: Settings, paths: DataPaths): Promise<void> {
+  const { certPem } = await ensureAuthority({ dir: paths.edge, domain, nowMs: Date.now() });
+  writeFileSync(paths.edgeCa, certPem, { mode: 0o644 });
 }
 
 /** What the host trusts beyond Mozilla's list, or the file a person named, or nothing. */

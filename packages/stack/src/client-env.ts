@@ -22,7 +22,8 @@ export function clientEnv(settings: Settings): ClientEnv {
     E2B_ACCESS_TOKEN: accessToken,
     E2B_API_URL: `http://${authority}:${settings.ports.api}`,
     E2B_SANDBOX_URL: `http://${authority}:${settings.ports.proxy}`,
-    E2B_DOMAIN: settings.domain,
+    // Clients only put it into names, so it may carry the port of the edge.
+    E2B_DOMAIN: `${settings.domain}:${settings.ports.tls}`,
   };
 }
 
@@ -30,6 +31,12 @@ export function exportLines(env: ClientEnv): string {
   return Object.entries(env)
     .map(([name, value]) => `export ${name}=${value}`)
     .join("\n");
+}
+
+/** Where SSH into sandboxes is, and the host key to expect there. */
+export function sshPlace(settings: Settings, hostKeyFile: string): { host: string; port: number; hostKey: string } {
+  const hostKey = hostKeyFile.trim().split(" ").slice(0, 2).join(" ");
+  return { host: reachableHost(settings.host), port: settings.ports.ssh, hostKey };
 }
 
 /** For tools and tests of this checkout that look into the installation's database. Holds a password. */

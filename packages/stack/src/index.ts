@@ -1,6 +1,6 @@
 /** Everything `sandlot` does to an installation on one machine. */
 export { type AdminAccess, adminAccess } from "./admin-access";
-export { type ClientEnv, clientEnv, databaseUrl, exportLines } from "./client-env";
+export { type ClientEnv, clientEnv, databaseUrl, exportLines, sshPlace } from "./client-env";
 export { down } from "./commands/down";
 export { logNames, showLogs } from "./commands/logs";
 export { restart } from "./commands/restart";
@@ -12,8 +12,10 @@ export { type Area, type Diagnosis, diagnose } from "./doctor/doctor";
 export type { Finding, FindingState } from "./doctor/finding";
 export { stackFaults } from "./faults";
 export { ensurePackages, missingPackages } from "./host/packages";
+export { distrustAuthority, isAuthorityTrusted, trustAuthority } from "./host/system-trust";
 export { installUnit, removeUnit } from "./host/systemd-unit";
 export { findHostWarnings } from "./host/warnings";
+export { nameHints } from "./name-hints";
 export { CHECKOUT, DEFAULT_DATA_DIR, DIST, MACHINE_CACHE, pathsOf } from "./paths";
 export { prepareMachine } from "./prepare-machine";
 export { lineProgress, type Progress, silentProgress } from "./progress";

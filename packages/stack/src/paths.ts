@@ -29,6 +29,12 @@ export function pathsOf(dataDir: string) {
     node: join(root, "node"),
     guestCa: join(root, "guest-ca.pem"),
     egressCa: join(root, "egress-ca.pem"),
+    /** Certificates, and the keys that SSH shows; for the owner alone. */
+    edge: join(root, "edge"),
+    /** What SSH shows as this machine's; its public half beside it. */
+    sshHostKey: join(root, "edge", "ssh-host-key"),
+    /** The authority's certificate, for whoever has to trust it. */
+    edgeCa: join(root, "ca.crt"),
     lock: join(run, "lock.json"),
     supervisor: join(run, "supervisor.json"),
     mark: (service: string) => join(run, `${service}.json`),

@@ -1,6 +1,7 @@
 /** What an installation was set up with: flags of the last `up`, kept in stack.json so that every command agrees. */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, realpathSync } from "node:fs";
+import { isIP } from "node:net";
 import { resolve } from "node:path";
 import { stackFaults } from "./faults";
 import { readJson, writeJson } from "./json-file";
@@ -13,6 +14,9 @@ export const PORTS = {
   api: { fallback: 3000, offset: 0, flag: "--api-port", what: "the API" },
   proxyHealth: { fallback: 3001, offset: 1, flag: "--proxy-health-port", what: "the proxy's health" },
   proxy: { fallback: 3002, offset: 2, flag: "--proxy-port", what: "traffic to sandboxes" },
+  tls: { fallback: 3443, offset: 3, flag: "--tls-port", what: "traffic inside TLS" },
+  dns: { fallback: 3053, offset: 4, flag: "--dns-port", what: "the name server" },
+  ssh: { fallback: 3022, offset: 5, flag: "--ssh-port", what: "SSH into sandboxes" },
   nodeProxy: { fallback: 5007, offset: 7, flag: "--node-proxy-port", what: "the node's proxy" },
   nodeGrpc: { fallback: 5008, offset: 8, flag: "--node-port", what: "the node" },
   apiGrpc: { fallback: 5010, offset: 10, flag: "--api-grpc-port", what: "the API's internal service" },
@@ -30,6 +34,17 @@ export type Settings = {
   /** Where the API and the proxy listen; everything else stays on loopback. */
   readonly host: string;
   readonly domain: string;
+  /** Where the name server listens, or none. */
+  readonly dnsHost: string;
+  /** What the domain stands for; undefined: this machine. */
+  readonly dnsAnswer: string | undefined;
+  /** Certificates from an ACME authority: its directory, or none. */
+  readonly acme: string | undefined;
+  readonly acmeEmail: string | undefined;
+  readonly acmeDnsHook: string | undefined;
+  readonly acmeHttpPort: number | undefined;
+  /** `<base>.crt` and `<base>.key` that somebody else looks after, or none. */
+  readonly tlsFiles: string | undefined;
   readonly ports: Ports;
   readonly slotCidr: string;
   /** Machines of `base` kept ready to be claimed. */
@@ -55,6 +70,13 @@ export type SettingsRequest = {
   readonly tag?: string | undefined;
   readonly host?: string | undefined;
   readonly domain?: string | undefined;
+  readonly dnsHost?: string | undefined;
+  readonly dnsAnswer?: string | undefined;
+  readonly acme?: string | undefined;
+  readonly acmeEmail?: string | undefined;
+  readonly acmeDnsHook?: string | undefined;
+  readonly acmeHttpPort?: number | undefined;
+  readonly tlsFiles?: string | undefined;
   readonly slotCidr?: string | undefined;
   readonly warm?: number | undefined;
   readonly maxSandboxes?: number | undefined;
@@ -89,6 +111,13 @@ export function resolveSettings(request: SettingsRequest, freeCidr: () => string
     tag: request.tag ?? held?.tag ?? tagOf(dataDir),
     host: request.host ?? held?.host ?? "127.0.0.1",
     domain: request.domain ?? held?.domain ?? "sandlot.test",
+    dnsHost: request.dnsHost ?? held?.dnsHost ?? "127.0.0.1",
+    dnsAnswer: request.dnsAnswer ?? held?.dnsAnswer,
+    acme: request.acme ?? held?.acme,
+    acmeEmail: request.acmeEmail ?? held?.acmeEmail,
+    acmeDnsHook: request.acmeDnsHook ?? held?.acmeDnsHook,
+    acmeHttpPort: request.acmeHttpPort ?? held?.acmeHttpPort,
+    tlsFiles: request.tlsFiles ?? held?.tlsFiles,
     ports: resolvePorts(request, held),
     slotCidr: request.slotCidr ?? held?.slotCidr ?? freeCidr(),
     warm: request.warm ?? held?.warm ?? defaultWarm(),
@@ -125,6 +154,14 @@ function check(settings: Settings): void {
     throw stackFaults.setting_invalid({ flag, want, got: String(got) });
   };
   if (!/^[a-z0-9]{4}$/.test(settings.tag)) refuse("--tag", "four characters of a-z and 0-9", settings.tag);
+  if (!/^(?=.{1,200}$)([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]+$/.test(settings.domain))
+    refuse("--domain", "a name in lower case such as sandlot.test, without a port", settings.domain);
+  if (settings.dnsHost !== "none" && isIP(settings.dnsHost) === 0)
+    refuse("--dns-host", "an address of this machine, or none", settings.dnsHost);
+  if (settings.dnsAnswer !== undefined && isIP(settings.dnsAnswer) === 0)
+    refuse("--dns-answer", "an IP address", settings.dnsAnswer);
+  if (settings.acme !== undefined && settings.acme !== "none" && !URL.canParse(settings.acme))
+    refuse("--acme", "the URL of an ACME directory, or none", settings.acme);
   if (!/^\d+\.\d+\.\d+\.\d+\/\d+$/.test(settings.slotCidr))
     refuse("--slot-cidr", "an IPv4 range such as 10.12.0.0/16", settings.slotCidr);
   if (settings.guestCa !== undefined && settings.guestCa !== "none" && !existsSync(settings.guestCa)) {

@@ -1,4 +1,4 @@
-/** `sandbox ls|kill|exec|shell`: what runs here, and doors into it. */
+/** `sandbox ls|kill|exec|shell|link`: what runs here, and doors into it. */
 import type { components } from "@sandlot/contracts/rest";
 import { type CommandSpec, command } from "../command";
 import { cliFaults } from "../faults";
@@ -114,4 +114,36 @@ const shell = command({
   },
 });
 
-export const sandboxCommands: readonly CommandSpec[] = [ls, kill, exec, shell];
+const link = command({
+  name: "sandbox link",
+  summary: "Make a link that lets a browser reach one port of a sandbox for a while",
+  details:
+    "For sandboxes whose ports are not public (network.allowPublicTraffic: false): the visitor needs no token. The link ends\n" +
+    "at its time, and with the sandbox; what is open then is cut.",
+  args: [SANDBOX, { name: "port", help: "the port in the sandbox", isRequired: true }],
+  flags: {
+    ...DATA,
+    ...JSON_OUT,
+    ttl: { kind: "whole", sample: "seconds", help: "how long it opens the port (3600)" },
+    path: { kind: "text", sample: "path", help: "where it leads to (/)" },
+  },
+  async run({ flags, rest: [sandboxId = "", port = ""], io }) {
+    if (!/^[1-9][0-9]{0,4}$/.test(port)) throw cliFaults.needs_name({ what: "name a port from 1 to 65535" });
+    const { status, json } = await localApi(flags.data).ask({
+      method: "POST",
+      path: `/sandboxes/${encodeURIComponent(sandboxId)}/links`,
+      body: {
+        port: Number(port),
+        ...(flags.ttl !== undefined && { ttl: flags.ttl }),
+        ...(flags.path !== undefined && { path: flags.path }),
+      },
+      mayBe: [404],
+    });
+    if (status === 404) throw cliFaults.sandbox_missing({ sandboxId });
+    const made = json as components["schemas"]["SandboxLink"];
+    io.out(flags.json ? JSON.stringify(made) : made.url);
+    return 0;
+  },
+});
+
+export const sandboxCommands: readonly CommandSpec[] = [ls, kill, exec, shell, link];

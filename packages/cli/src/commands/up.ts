@@ -1,11 +1,16 @@
+import { existsSync } from "node:fs";
 import {
+  DEFAULT_DATA_DIR,
   down,
   exportLines,
   findHostWarnings,
   ISOLATION,
+  isAuthorityTrusted,
   lineProgress,
+  nameHints,
   type Progress,
   pathsOf,
+  type Settings,
   supervise,
   up,
 } from "@sandlot/stack";
@@ -39,12 +44,22 @@ export const upCommand = command({
         `ready after ${((performance.now() - startMs) / 1000).toFixed(1)} s, logs in ${pathsOf(dataDir).logs}`,
       );
     io.out(`isolation: ${ISOLATION}`);
+    for (const line of hintsOf(result.settings)) io.out(line);
     for (const line of await findHostWarnings()) io.out(`warning: ${line}`);
     io.out(`\n${exportLines(result.env)}\n`);
     if (result.wasRunning || flags.detach) return 0;
     return await stayInForeground({ dataDir, io, interrupts, progress });
   },
 });
+
+function hintsOf(settings: Settings): string[] {
+  return nameHints({
+    settings,
+    isTrusted: isAuthorityTrusted(settings),
+    hasResolved: existsSync("/run/systemd/resolve/stub-resolv.conf"),
+    isDefaultDir: settings.dataDir === DEFAULT_DATA_DIR,
+  });
+}
 
 /** Until Ctrl-C, which ends all. A SIGTERM only ends the watching: `down` sends it, and so may an operator. */
 async function stayInForeground(of: {

@@ -1,12 +1,15 @@
 import { describe, expect, it } from "bun:test";
 import { create } from "@bufbuild/protobuf";
 import { SandboxNetworkConfigSchema } from "@sandlot/contracts/orchestrator";
+import { signLink } from "@sandlot/domain";
 import { silentLogger } from "@sandlot/telemetry";
 import { createRequest, eventually, FakeSlots, tempNode } from "../../test/fakes";
 import { parseCreate } from "../sandboxes/parse-create";
 import { startOrchestrator } from "../start";
 import { startNode } from "../start-node";
 import { decide } from "./decide";
+
+const NOW_MS = 1_800_000_000_000;
 
 async function node() {
   const temp = tempNode();
@@ -27,7 +30,13 @@ async function node() {
     async ask(host: string, of: { target?: string; method?: string; headers?: [string, string][] } = {}) {
       const { HeaderList } = await import("@sandlot/proxy");
       const decision = await decide(
-        { reach: (id) => sandboxes.reach(id), find: (id) => sandboxes.find(id), isHealthy: () => true },
+        {
+          reach: (id) => sandboxes.reach(id),
+          find: (id) => sandboxes.find(id),
+          isHealthy: () => true,
+          nowMs: () => NOW_MS,
+          connectionsPerSandbox: 7,
+        },
         {
           method: of.method ?? "GET",
           target: of.target ?? "/",
@@ -97,6 +106,56 @@ describe(decide, () => {
     expect(await it.ask("3000-i1.x.test", token("wrong"))).toMatchObject({ status: 403 });
     expect(await it.ask("3000-i1.x.test", token("secret"))).toMatchObject({ kind: "forward" });
     expect(await it.ask("49983-i1.x.test", { target: "/health" })).toMatchObject({ kind: "forward" });
+  });
+
+  it("lets a link in until its time, and shows it to nobody behind", async () => {
+    await using it = await node();
+    const network = create(SandboxNetworkConfigSchema, { ingress: { trafficAccessToken: "secret" } });
+    await it.make("i1", { network });
+    const target = { sandboxId: "i1", port: 3000, trafficToken: "secret" };
+    const token = signLink(target, NOW_MS + 60_000);
+    const query = `?a=b&sandlot-link=${token}`;
+    expect(await it.ask("3000-i1.x.test", { target: `/p${query}`, method: "POST" })).toMatchObject({
+      ...{ kind: "forward", target: "/p?a=b", dropHeaders: ["cookie"], untilMs: NOW_MS + 60_000 },
+    });
+    const browser: [string, string][] = [["User-Agent", "Mozilla/5.0"]];
+    const redirect = await it.ask("3000-i1.x.test", { target: `//evil.test/${query}`, headers: browser });
+    expect(redirect).toMatchObject({ status: 302, body: "" });
+    const headers = new Map(redirect.kind === "answer" ? redirect.headers : []);
+    expect(headers.get("Location")).toBe("/.//evil.test/?a=b");
+    expect(headers.get("Set-Cookie")).toBe(`sandlot-link=${token}; Path=/; Max-Age=60; HttpOnly; SameSite=Lax`);
+    const cookie: [string, string][] = [["Cookie", `mine=1; sandlot-link=${token}`]];
+    expect(await it.ask("3000-i1.x.test", { headers: cookie })).toMatchObject({
+      ...{ kind: "forward", target: "/", setHeaders: [["Cookie", "mine=1"]] },
+    });
+    expect(await it.ask("3001-i1.x.test", { headers: cookie })).toMatchObject({ status: 403 });
+    const old: [string, string][] = [["Cookie", `sandlot-link=${signLink(target, NOW_MS)}`]];
+    expect(await it.ask("3000-i1.x.test", { headers: old })).toMatchObject({ status: 403 });
+  });
+
+  it("gives a plain connection to who has the sandbox's token, and never to envd", async () => {
+    await using it = await node();
+    const network = create(SandboxNetworkConfigSchema, { ingress: { trafficAccessToken: "secret" } });
+    await it.make("i1", { network });
+    const tunnel = (token: string): { headers: [string, string][] } => ({
+      headers: [
+        ["Connection", "Upgrade"],
+        ["Upgrade", "sandlot-tcp"],
+        ["X-Access-Token", token],
+      ],
+    });
+    expect(await it.ask("22-i1.x.test", tunnel("token-1"))).toMatchObject({ kind: "forward", tunnel: "sandlot-tcp" });
+    expect(await it.ask("22-i1.x.test", tunnel("secret"))).toMatchObject({ status: 401 });
+    expect(await it.ask("49983-i1.x.test", tunnel("token-1"))).toMatchObject({ status: 404 });
+  });
+
+  it("says how many connections a sandbox may have", async () => {
+    await using it = await node();
+    await it.make("i1");
+    const decision = await it.ask("3000-i1.x.test");
+    const limit = decision.kind === "forward" ? decision.connectionLimit : undefined;
+    expect(limit?.count).toBe(7);
+    expect(limit?.answer()).toMatchObject({ status: 429, body: expect.stringContaining('"connectionLimit":7') });
   });
 
   it("masks the host for user ports only", async () => {

@@ -47,9 +47,16 @@ export function wantedUpgrade(headers: HeaderList): string | undefined {
 
 export function writeRequestHead(
   head: RequestHead,
-  of: { host: string; set: readonly Line[]; upgrade: string | undefined; keepAlive: boolean },
+  of: {
+    host: string;
+    target: string;
+    set: readonly Line[];
+    drop: readonly string[];
+    upgrade: string | undefined;
+    keepAlive: boolean;
+  },
 ): Buffer {
-  const replaced = new Set(["host", "http2-settings", ...of.set.map(([name]) => name.toLowerCase())]);
+  const replaced = new Set(["host", "http2-settings", ...of.drop, ...of.set.map(([name]) => name.toLowerCase())]);
   const lines = endToEnd(head.headers).filter(([name]) => !replaced.has(name.toLowerCase()));
   const connection: Line[] =
     of.upgrade !== undefined
@@ -60,7 +67,7 @@ export function writeRequestHead(
       : of.keepAlive
         ? []
         : [["Connection", "close"]];
-  return writeHead(`${head.method} ${head.target} HTTP/1.1`, [["Host", of.host], ...lines, ...of.set, ...connection]);
+  return writeHead(`${head.method} ${of.target} HTTP/1.1`, [["Host", of.host], ...lines, ...of.set, ...connection]);
 }
 
 export function writeResponseHead(head: ResponseHead, of: { isDechunked: boolean; close: boolean }): Buffer {
@@ -107,6 +114,8 @@ function writeHead(first: string, lines: readonly Line[]): Buffer {
 
 const REASONS: Readonly<Record<number, string>> = {
   200: "OK",
+  302: "Found",
+  308: "Permanent Redirect",
   400: "Bad Request",
   403: "Forbidden",
   404: "Not Found",

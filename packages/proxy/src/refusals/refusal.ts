@@ -40,6 +40,15 @@ export const refusals = {
       message: `${TOKEN} Provided token in header 'e2b-traffic-access-token' is invalid`,
     }),
 
+  /** Our own, for links: their token is no traffic token. */
+  linkWrong: (sandboxId: string) =>
+    refusal({
+      status: 403,
+      title: "Link Not Valid",
+      sandboxId,
+      message: "This link has expired or is not valid here.",
+    }),
+
   resumeDenied: (sandboxId: string) =>
     refusal({
       status: 403,

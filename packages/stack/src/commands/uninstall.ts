@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Fault } from "@sandlot/faults";
+import { distrustAuthority } from "../host/system-trust";
 import { removeUnit } from "../host/systemd-unit";
 import { MACHINE_CACHE, pathsOf } from "../paths";
 import type { Progress } from "../progress";
@@ -14,6 +15,9 @@ const OURS = [
     "artifacts",
     "bucket-keys.json",
     "build-cache",
+    "ca.crt",
+    "edge",
+    "egress-ca.pem",
     "guest-ca.pem",
     "logs",
     "lxcfs",
@@ -54,6 +58,9 @@ export async function uninstall(of: {
   if (wasThere) {
     await down({ dataDir, progress, ...(of.force === undefined ? {} : { force: of.force }) });
     const { root } = pathsOf(dataDir);
+    const settings = readSettings(dataDir);
+    const trust = settings && (await distrustAuthority(settings));
+    if (trust?.hasChanged === true) progress.say("removed", trust.path);
     for (const name of OURS) rmSync(join(root, name), { recursive: true, force: true });
     kept.push(...removeIfEmpty(root));
     progress.say("removed", dataDir);

@@ -1,4 +1,5 @@
 /** The services of an installation: what runs, with which environment, and where it says that it is well. */
+import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { inherited } from "@sandlot/host";
 import { BASE_SHAPE } from "../base/install";
@@ -52,6 +53,13 @@ export function postgresUrl({ settings, secrets }: Pick<ServiceInputs, "settings
 export function reachableHost(host: string): string {
   if (host === "0.0.0.0" || host === "::") return "127.0.0.1";
   return host;
+}
+
+/** What the domain's names stand for: where the edge listens. */
+export function addressOfHost(host: string): string {
+  if (host !== "0.0.0.0" && host !== "::") return host;
+  const all = Object.values(networkInterfaces()).flatMap((found) => found ?? []);
+  return all.find(({ family, internal }) => family === "IPv4" && !internal)?.address ?? "127.0.0.1";
 }
 
 /** Also the environment of `orchestrator sweep`, which must find the same things. */
@@ -119,6 +127,7 @@ function apiSpec(of: ServiceInputs): ServiceSpec {
       NODE_TOKEN: secrets.nodeToken,
       LOCAL_BUILD_CACHE_STORAGE_BASE_PATH: pathsOf(settings.dataDir).buildCache,
       DOMAIN_NAME: settings.domain,
+      TRAFFIC_ORIGIN: `https://${settings.domain}:${settings.ports.tls}`,
       LOCAL_ORCHESTRATOR_ADDRESS: `127.0.0.1:${nodeGrpc}`,
     },
   };
@@ -127,6 +136,7 @@ function apiSpec(of: ServiceInputs): ServiceSpec {
 function clientProxySpec(of: ServiceInputs): ServiceSpec {
   const { settings } = of;
   const { proxy, proxyHealth, apiGrpc, nodeProxy } = settings.ports;
+  const chosen = (value: string | undefined): string => (value === undefined || value === "none" ? "" : value);
   return {
     name: "client-proxy",
     argv: [join(DIST, "client-proxy")],
@@ -141,6 +151,21 @@ function clientProxySpec(of: ServiceInputs): ServiceSpec {
       REDIS_URL: redisUrl(of),
       API_INTERNAL_GRPC_ADDRESS: `127.0.0.1:${apiGrpc}`,
       ORCHESTRATOR_PROXY_PORT: String(nodeProxy),
+      DOMAIN_NAME: settings.domain,
+      TLS_DIR: pathsOf(settings.dataDir).edge,
+      TLS_PORT: String(settings.ports.tls),
+      TLS_CERTIFICATE_BASE: chosen(settings.tlsFiles),
+      ACME_DIRECTORY_URL: chosen(settings.acme),
+      ACME_EMAIL: chosen(settings.acmeEmail),
+      ACME_DNS_HOOK: chosen(settings.acmeDnsHook),
+      ACME_HTTP_PORT: String(settings.acmeHttpPort ?? 0),
+      API_ADDRESS: `${reachableHost(settings.host)}:${settings.ports.api}`,
+      NAME_SERVER_HOST: chosen(settings.dnsHost),
+      NAME_SERVER_PORT: String(settings.ports.dns),
+      NAME_SERVER_ANSWERS: settings.dnsAnswer ?? addressOfHost(settings.host),
+      SSH_PORT: String(settings.ports.ssh),
+      SSH_HOST_KEY: pathsOf(settings.dataDir).sshHostKey,
+      FIND_FILE_URL_SIGNERS: "true",
     },
   };
 }
