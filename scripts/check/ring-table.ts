@@ -12,6 +12,8 @@ const ADAPTERS = [
   "egress",
   "oci-images",
   "builder",
+  "names",
+  "ssh",
 ];
 
 /** What each package may import of ours. Outer rings may import inner ones, never the reverse; services know no other service. */

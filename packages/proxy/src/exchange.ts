@@ -104,8 +104,8 @@ export class Exchange implements UpstreamUser, Cuttable {
     const { host, target, setHeaders, dropHeaders, keepAlive } = this.#plan;
     const head = writeRequestHead(this.#head, {
       host: host ?? this.#head.host,
-      target: target ?? this.#head.target,
-      drop: dropHeaders ?? [],
+      target,
+      drop: dropHeaders,
       set: setHeaders ?? [],
       upgrade: this.#upgrade,
       keepAlive,

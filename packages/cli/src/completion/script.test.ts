@@ -15,7 +15,7 @@ COMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${words.l
 test("bash offers commands, words of a group, and a command's own flags", () => {
   expect(offers("sandlot do").sort()).toEqual(["doctor", "down"]);
   expect(offers("sandlot ")).not.toContain("supervise");
-  expect(offers("sandlot sandbox ")).toEqual(["ls", "kill", "exec", "shell"]);
+  expect(offers("sandlot sandbox ")).toEqual(["ls", "kill", "exec", "shell", "link"]);
   expect(offers("sandlot sandbox e")).toEqual(["exec"]);
   expect(offers("sandlot sandbox exec --no")).toEqual(["--no-stdin"]);
   expect(offers("sandlot up --det")).toEqual(["--detach"]);

@@ -33,7 +33,7 @@ function bash(commands: readonly CommandSpec[]): string {
   [ "$COMP_CWORD" -eq 1 ] && path=""
   case "$prev" in
     --data | --cwd) COMPREPLY=($(compgen -d -- "$cur")); return ;;
-    --guest-ca) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --guest-ca | --tls-files | --acme-dns-hook) COMPREPLY=($(compgen -f -- "$cur")); return ;;
   esac
   case "$path" in
     "") words="${unique(commands.map(({ name }) => first(name))).join(" ")} --help" ;;

@@ -49,14 +49,15 @@ export function writeRequestHead(
   head: RequestHead,
   of: {
     host: string;
-    target: string;
+    /** In place of the client's. */
+    target?: string | undefined;
     set: readonly Line[];
-    drop: readonly string[];
+    drop?: readonly string[] | undefined;
     upgrade: string | undefined;
     keepAlive: boolean;
   },
 ): Buffer {
-  const replaced = new Set(["host", "http2-settings", ...of.drop, ...of.set.map(([name]) => name.toLowerCase())]);
+  const replaced = new Set(["host", "http2-settings", ...(of.drop ?? []), ...of.set.map(([name]) => name.toLowerCase())]);
   const lines = endToEnd(head.headers).filter(([name]) => !replaced.has(name.toLowerCase()));
   const connection: Line[] =
     of.upgrade !== undefined
@@ -67,7 +68,7 @@ export function writeRequestHead(
       : of.keepAlive
         ? []
         : [["Connection", "close"]];
-  return writeHead(`${head.method} ${of.target} HTTP/1.1`, [["Host", of.host], ...lines, ...of.set, ...connection]);
+  return writeHead(`${head.method} ${of.target ?? head.target} HTTP/1.1`, [["Host", of.host], ...lines, ...of.set, ...connection]);
 }
 
 export function writeResponseHead(head: ResponseHead, of: { isDechunked: boolean; close: boolean }): Buffer {
