@@ -1,5 +1,6 @@
 // What two copies of one sandbox must not share, and what a resumed one must keep: docs/architecture/clone-hazards.md.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { test } from "node:test";
 import { client, create, pause, Sandbox, toPort, until } from "./support.mjs";
 
@@ -194,6 +195,57 @@ while True:
   } finally {
     await Promise.all(children.map((child) => child.kill()));
   }
+});
+
+// The package registry that this host itself is configured for: the one outside name a test may count on.
+const registry = new URL(execFileSync("npm", ["config", "get", "registry"], { encoding: "utf8" }).trim());
+
+const registryPort = Number(registry.port || (registry.protocol === "https:" ? 443 : 80));
+
+/** Opens a connection to the outside, then asks over it once for every line that /tmp/ask gets, and notes how it went. */
+const OUTSIDE = `
+import http.client, os, time
+host, secure = "${registry.hostname}", ${registry.protocol === "https:" ? "True" : "False"}
+line = (http.client.HTTPSConnection if secure else http.client.HTTPConnection)(host, ${registryPort}, timeout=10)
+line.connect()
+first = line.sock
+asked = 0
+while True:
+    open("/tmp/asked", "w").write(str(asked))
+    while not os.path.exists("/tmp/ask%d" % (asked + 1)): time.sleep(0.02)
+    asked += 1
+    try:
+        first.sendall(b"HEAD / HTTP/1.1\\r\\nHost: %s\\r\\n\\r\\n" % host.encode())
+        how = first.recv(4096)[:8].decode()
+    except Exception as thrown:
+        how = type(thrown).__name__
+    open("/tmp/how.new", "w").write(how); os.rename("/tmp/how.new", "/tmp/how%d" % asked)
+`;
+
+test("a connection to the outside goes on in the original alone, and ends with a sandbox that comes from the disk", async () => {
+  const original = await create();
+  await original.files.write("/tmp/outside.py", OUTSIDE);
+  await original.commands.run("python3 /tmp/outside.py", { background: true });
+  await until(() => original.files.exists("/tmp/asked"), { what: "the connection" });
+  const how = async (sandbox, number) => {
+    await sandbox.files.write(`/tmp/ask${number}`, "");
+    await until(() => sandbox.files.exists(`/tmp/how${number}`), { what: `answer ${number}` });
+    return sandbox.files.read(`/tmp/how${number}`);
+  };
+  assert.equal(await how(original, 1), "HTTP/1.1");
+  const [child] = await forkOf(original, 1);
+  try {
+    const open = `ss -Htn state established state close-wait '( dport = :${registryPort} )'`;
+    assert.equal((await child.commands.run(open)).stdout, "", "ended before a process of the copy ran");
+    assert.notEqual((await original.commands.run(open)).stdout, "");
+    assert.match(await how(child, 2), /^(Connection(Aborted|Reset)|BrokenPipe|SSLEOF|SSLZeroReturn)Error$/);
+    assert.equal(await how(original, 2), "HTTP/1.1");
+  } finally {
+    await child.kill();
+  }
+  await original.pause();
+  await original.connect();
+  assert.equal(await how(original, 3), "HTTP/1.1", "woken from this node's memory");
 });
 
 test("a paused sandbox answers nothing, and a command that ran through the pause goes on after it", async () => {

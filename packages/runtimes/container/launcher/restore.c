@@ -1,5 +1,6 @@
 #include "restore.h"
 #include "cgroup.h"
+#include "connections.h"
 #include "identity.h"
 #include "lxcfs.h"
 #include "net.h"
@@ -184,6 +185,8 @@ static void before_it_runs(const struct config *config) {
     int trees[LXCFS_FILES];
     take_lxcfs(config->lxcfs, trees);
     int user = open_in_proc(init, "ns/user", O_RDONLY);
+    enter(init, "net", CLONE_NEWNET);
+    end_outside_connections();
     enter(init, "uts", CLONE_NEWUTS);
     if (config->lxcfs != NULL) replace_lxcfs(trees, init);
     else enter(init, "mnt", CLONE_NEWNS);
