@@ -11,9 +11,9 @@ import { buildCriu } from "./build-criu";
 import { extractCriu } from "./extract-criu";
 import {
   CRIU_CACHE,
-  CRIU_FAILURE,
   CRIU_FLOOR,
   type Criu,
+  failureFile,
   findCached,
   findCriu,
   isAtLeast,
@@ -33,41 +33,51 @@ const SOURCES: readonly (readonly [string, CriuSource])[] = [
   ["the pinned source", buildCriu],
 ];
 
+/** For tests: where it goes, and where it comes from. */
+type Places = { readonly cache?: string; readonly sources?: typeof SOURCES };
+
 /**
  * Costs a few milliseconds when one is there, else about 4 s and 29 MB. Never fails for want of one: everything but
  * memory pauses works without, and the reason is kept for `status` and `doctor`.
  * @throws the signal's reason when aborted
  */
-export async function ensureCriu(progress: Progress, signal?: AbortSignal): Promise<Criu | undefined> {
-  const held = await findCriu();
+export async function ensureCriu(
+  progress: Progress,
+  signal?: AbortSignal,
+  { cache = CRIU_CACHE, sources = SOURCES }: Places = {},
+): Promise<Criu | undefined> {
+  const held = await findCriu(cache);
   if (held !== undefined) return held;
-  mkdirSync(CRIU_CACHE, { recursive: true });
-  clearAbandoned();
+  mkdirSync(cache, { recursive: true });
+  clearAbandoned(cache);
   const reasons: string[] = [];
-  for (const [name, source] of SOURCES) {
+  for (const [name, source] of sources) {
     try {
-      const criu = await installFrom(source, progress, signal);
+      const criu = await installFrom(source, { cache, progress, signal });
       progress.say("criu", `${criu.version} from ${name}, in ${criu.path}`);
-      rmSync(CRIU_FAILURE, { force: true });
+      rmSync(failureFile(cache), { force: true });
       return criu;
     } catch (thrown) {
       signal?.throwIfAborted();
       reasons.push(`${name}: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
     }
   }
-  writeJson(CRIU_FAILURE, { why: reasons.join("; "), at: new Date().toISOString() });
+  writeJson(failureFile(cache), { why: reasons.join("; "), at: new Date().toISOString() });
   progress.say("criu", `cannot be had, so pauses keep files and no memory: ${reasons.join("; ")}`);
   return undefined;
 }
 
-async function installFrom(source: CriuSource, progress: Progress, signal?: AbortSignal): Promise<Criu> {
-  const work = join(CRIU_CACHE, `installing-${process.pid}`);
+async function installFrom(
+  source: CriuSource,
+  of: { cache: string; progress: Progress; signal: AbortSignal | undefined },
+): Promise<Criu> {
+  const work = join(of.cache, `installing-${process.pid}`);
   rmSync(work, { recursive: true, force: true });
   mkdirSync(work, { mode: 0o755 });
   try {
     const mine = markOf(process.pid);
     if (mine !== undefined) writeMark(join(work, "installer.json"), mine);
-    const script = await source({ into: work, progress, signal });
+    const script = await source({ into: work, progress: of.progress, signal: of.signal });
     const wrapper = join(work, "criu");
     // By its own directory, so that it runs here for the first look and there ever after; no child process, no cost.
     writeFileSync(wrapper, `#!/bin/sh\nR="\${0%/*}/root"\n${script}\n`);
@@ -75,27 +85,27 @@ async function installFrom(source: CriuSource, progress: Progress, signal?: Abor
     const version = await versionOf(wrapper);
     if (version === undefined) throw new Error("what was installed does not run");
     if (!isAtLeast(version, CRIU_FLOOR)) throw new Error(`there is only ${version}, and ${CRIU_FLOOR} is needed`);
-    return await publish(work, version);
+    return await publish(of.cache, work, version);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
 }
 
 /** On disk before it gets its name: a crash leaves a whole one or none. */
-async function publish(work: string, version: string): Promise<Criu> {
+async function publish(cache: string, work: string, version: string): Promise<Criu> {
   rmSync(join(work, "installer.json"), { force: true });
-  const place = join(CRIU_CACHE, `${version}-${await hashTree(work)}`);
+  const place = join(cache, `${version}-${await hashTree(work)}`);
   await tryRun(["sync", "-f", work]);
   if (!existsSync(place)) renameSync(work, place);
-  const found = findCached(CRIU_CACHE);
+  const found = findCached(cache);
   if (found === undefined) throw new Error(`${place} is not whole`);
   return found;
 }
 
 /** What installers that died left. One that still works is left alone. */
-function clearAbandoned(): void {
-  for (const name of readdirSync(CRIU_CACHE).filter((entry) => entry.startsWith("installing-"))) {
-    const work = join(CRIU_CACHE, name);
+function clearAbandoned(cache: string): void {
+  for (const name of readdirSync(cache).filter((entry) => entry.startsWith("installing-"))) {
+    const work = join(cache, name);
     if (readMark(join(work, "installer.json")) === undefined) rmSync(work, { recursive: true, force: true });
   }
 }

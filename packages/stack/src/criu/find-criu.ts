@@ -11,7 +11,7 @@ export const CRIU_FLOOR = "4.2.1";
 /** `<version>-<hash>` below it, each whole or not there at all. */
 export const CRIU_CACHE = join(MACHINE_CACHE, "criu");
 /** Why the last try to install one failed; gone when one is there. */
-export const CRIU_FAILURE = join(CRIU_CACHE, "failure.json");
+export const failureFile = (cache: string): string => join(cache, "failure.json");
 
 export type Criu = {
   readonly path: string;
@@ -52,8 +52,8 @@ export async function versionOf(path: string): Promise<string | undefined> {
 }
 
 /** Why there is none, as the last `up` found it. */
-export function lastFailure(): string | undefined {
-  const why = readJson(CRIU_FAILURE)?.why;
+export function lastFailure(cache: string = CRIU_CACHE): string | undefined {
+  const why = readJson(failureFile(cache))?.why;
   return typeof why === "string" ? why : undefined;
 }
 
