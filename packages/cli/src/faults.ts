@@ -30,6 +30,12 @@ export const cliFaults = defineFaults("cli", {
     say: (f: { program: string; why: string }) => `${f.program} is needed: ${f.why}`,
   },
   file_unreadable: { kind: "invalid", say: (f: { path: string; why: string }) => `${f.path} cannot be read: ${f.why}` },
+  recipe_bad: { kind: "invalid", say: (f: { wanted: string; why: string }) => `${f.wanted}: ${f.why}` },
+  build_failed: {
+    kind: "precondition",
+    say: (f: { step: string | undefined; message: string }) =>
+      `the build failed${f.step === undefined ? "" : ` in step ${f.step}`}: ${f.message}`,
+  },
   needs_name: { kind: "invalid", say: (f: { what: string }) => f.what },
   needs_yes: { kind: "invalid", say: (f: { what: string }) => `${f.what}; say --yes to do it` },
 });

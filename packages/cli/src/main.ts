@@ -13,6 +13,7 @@ import { sshCommand } from "./commands/ssh";
 import { sshKeyCommands } from "./commands/ssh-key";
 import { statusCommand } from "./commands/status";
 import { superviseCommand } from "./commands/supervise";
+import { templateCommands } from "./commands/template";
 import { testCommand } from "./commands/test";
 import { trustCommand } from "./commands/trust";
 import { uninstallCommand } from "./commands/uninstall";
@@ -31,6 +32,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...sandboxCommands,
   sshCommand,
   ...sshKeyCommands,
+  ...templateCommands,
   ...keyCommands,
   trustCommand,
   ...serviceCommands,
@@ -44,6 +46,8 @@ export const COMMANDS: readonly CommandSpec[] = [
 export const GROUPS: Readonly<Record<string, string>> = {
   sandbox: "List, end, enter and show sandboxes",
   "ssh-key": "Say which keys open sandboxes by SSH",
+  sandbox: "List, end and enter sandboxes",
+  template: "Build, list and delete templates",
   key: "Make, list and take away API keys",
   service: "Come up with the machine, by systemd",
 };

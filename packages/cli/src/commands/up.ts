@@ -17,14 +17,24 @@ import {
 import { silentLogger } from "@sandlot/telemetry";
 import { command, Interrupted, type Interrupts, type Io } from "../command";
 import { DATA, SETUP, settingsRequest } from "../flags";
+import { buildMissing } from "./template";
 
 export const upCommand = command({
   name: "up",
   summary: "Bring the installation up: services, servers, the base template",
   details:
     "Stays in the foreground: Ctrl-C ends every sandbox and everything else, a second Ctrl-C by force.\n" +
-    "Flags other than --detach are remembered for the next up on the same directory.",
-  flags: { ...DATA, detach: { kind: "switch", help: "return when it is up; end it with down" }, ...SETUP },
+    "Flags other than --detach and --with are remembered for the next up on the same directory.",
+  flags: {
+    ...DATA,
+    detach: { kind: "switch", help: "return when it is up; end it with down" },
+    with: {
+      kind: "text",
+      sample: "names",
+      help: "shipped templates to build when they are not there yet, with commas between",
+    },
+    ...SETUP,
+  },
   async run({ flags, io, interrupts, env }) {
     const progress = lineProgress((line) => io.out(line));
     const startMs = performance.now();
@@ -46,6 +56,8 @@ export const upCommand = command({
     io.out(`isolation: ${ISOLATION}`);
     for (const line of hintsOf(result.settings)) io.out(line);
     for (const line of await findHostWarnings()) io.out(`warning: ${line}`);
+    const wanted = (flags.with ?? "").split(",").filter((name) => name !== "");
+    await buildMissing(dataDir, { wanted, io, signal: interrupts.first });
     io.out(`\n${exportLines(result.env)}\n`);
     if (result.wasRunning || flags.detach) return 0;
     return await stayInForeground({ dataDir, io, interrupts, progress });
