@@ -24,6 +24,8 @@ export const SETUP = {
   "tls-port": portFlag("tls"),
   "dns-port": portFlag("dns"),
   "ssh-port": portFlag("ssh"),
+  "docker-port": portFlag("docker"),
+  "registry-port": portFlag("registry"),
   "node-port": portFlag("nodeGrpc"),
   "node-proxy-port": portFlag("nodeProxy"),
   "api-grpc-port": portFlag("apiGrpc"),
@@ -87,6 +89,11 @@ export const SETUP = {
     sample: "words",
     help: "ways of older kernels to take: loop-layers, overlay-paths, cgroup-v1 with commas between, or none",
   },
+  "image-mirrors": {
+    kind: "text",
+    sample: "rules",
+    help: "where base images come from: name=http(s)://…, name=template:name or name=debian-archive:suite, with commas between",
+  },
   storage: {
     kind: "text",
     sample: "place",
@@ -101,6 +108,8 @@ const PORT_FLAGS: { readonly [K in PortName]: keyof typeof SETUP } = {
   tls: "tls-port",
   dns: "dns-port",
   ssh: "ssh-port",
+  docker: "docker-port",
+  registry: "registry-port",
   nodeGrpc: "node-port",
   nodeProxy: "node-proxy-port",
   apiGrpc: "api-grpc-port",
@@ -142,6 +151,7 @@ export function settingsRequest(flags: Readonly<Record<string, unknown>>): Setti
     dns: text("dns"),
     diskReserveMiB: whole("disk-reserve"),
     runtimeForce: text("runtime-force"),
+    imageMirrors: text("image-mirrors"),
     storage: text("storage"),
   };
 }

@@ -1,5 +1,5 @@
 /** Brings everything of an installation up, step by step; adopts what already runs. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ensureInstallation, migrate, openDatabase, registerTemplateBuild } from "@sandlot/db";
 import { isPortFree } from "@sandlot/host";
@@ -26,6 +26,9 @@ import { storageEnv } from "./services/storage-setting";
 import { postgresUrl, type ServiceSpec, serviceSpecs } from "./services/table";
 import { keepSettings, PORTS, type PortName, type Settings } from "./settings";
 
+/** The registry's user. */
+const NOBODY = 65534;
+
 export type BringUp = {
   readonly settings: Settings;
   readonly progress: Progress;
@@ -43,6 +46,8 @@ export async function bringUp(of: BringUp): Promise<void> {
   await requireFreePorts(settings, paths);
   for (const dir of [paths.root, paths.run, paths.logs, paths.artifacts, paths.node])
     mkdirSync(dir, { recursive: true });
+  mkdirSync(paths.registry, { recursive: true, mode: 0o700 });
+  chownSync(paths.registry, NOBODY, NOBODY);
   keepSettings(settings);
   const secrets = ensureSecrets(paths.secrets);
   await ensurePackages(progress, signal);
@@ -110,7 +115,7 @@ function hostOfPort(name: PortName, { host, dnsHost }: Settings): string {
   return OPEN_PORTS.has(name) ? host : "127.0.0.1";
 }
 
-const OPEN_PORTS: ReadonlySet<PortName> = new Set(["api", "proxy", "tls", "ssh"]);
+const OPEN_PORTS: ReadonlySet<PortName> = new Set(["api", "proxy", "tls", "ssh", "docker"]);
 
 /** @throws Fault `stack_port_taken` */
 async function requireFreePorts(settings: Settings, paths: DataPaths): Promise<void> {

@@ -13,6 +13,8 @@ import type { Progress } from "./progress";
 const PRODUCTS = [
   "api",
   "client-proxy",
+  "code-interpreter/usr/lib/sandlot-code-interpreter/code-interpreter",
+  "docker-reverse-proxy",
   "orchestrator",
   "launcher",
   "guest-layer/usr/lib/sandlot/init",

@@ -26,6 +26,8 @@ export function pathsOf(dataDir: string) {
     artifacts: join(root, "artifacts"),
     /** What clients upload for builds, while no bucket takes it. */
     buildCache: join(root, "build-cache"),
+    /** Images that were pushed; the registry's own user writes there. */
+    registry: join(root, "registry"),
     node: join(root, "node"),
     guestCa: join(root, "guest-ca.pem"),
     egressCa: join(root, "egress-ca.pem"),

@@ -17,6 +17,8 @@ export const PORTS = {
   tls: { fallback: 3443, offset: 3, flag: "--tls-port", what: "traffic inside TLS" },
   dns: { fallback: 3053, offset: 4, flag: "--dns-port", what: "the name server" },
   ssh: { fallback: 3022, offset: 5, flag: "--ssh-port", what: "SSH into sandboxes" },
+  docker: { fallback: 5000, offset: 9, flag: "--docker-port", what: "docker push" },
+  registry: { fallback: 5006, offset: 6, flag: "--registry-port", what: "pushed images" },
   nodeProxy: { fallback: 5007, offset: 7, flag: "--node-proxy-port", what: "the node's proxy" },
   nodeGrpc: { fallback: 5008, offset: 8, flag: "--node-port", what: "the node" },
   apiGrpc: { fallback: 5010, offset: 10, flag: "--api-grpc-port", what: "the API's internal service" },
@@ -58,6 +60,8 @@ export type Settings = {
   readonly diskReserveMiB: number | undefined;
   /** Ways of older kernels to take, with commas between. */
   readonly runtimeForce: string | undefined;
+  /** Rules of where base images come from, with commas between. */
+  readonly imageMirrors: string | undefined;
   /** Where builds go beyond this disk; undefined for nowhere. */
   readonly storage: string | undefined;
 };
@@ -85,6 +89,7 @@ export type SettingsRequest = {
   readonly dns?: string | undefined;
   readonly diskReserveMiB?: number | undefined;
   readonly runtimeForce?: string | undefined;
+  readonly imageMirrors?: string | undefined;
   readonly storage?: string | undefined;
 };
 
@@ -127,6 +132,7 @@ export function resolveSettings(request: SettingsRequest, freeCidr: () => string
     dns: request.dns ?? held?.dns,
     diskReserveMiB: request.diskReserveMiB ?? held?.diskReserveMiB,
     runtimeForce: request.runtimeForce ?? held?.runtimeForce,
+    imageMirrors: request.imageMirrors ?? held?.imageMirrors,
     storage: request.storage ?? held?.storage,
   };
   check(settings);
@@ -141,12 +147,19 @@ function resolvePorts(request: SettingsRequest, held: Settings | undefined): Por
   const rows = Object.entries(PORTS).map(([name, { fallback, offset }]) => {
     const said = request.ports?.[name as PortName];
     const based = request.portBase === undefined ? undefined : request.portBase + offset;
-    return [name, said ?? based ?? held?.ports[name as PortName] ?? fallback] as const;
+    return [name, said ?? based ?? held?.ports[name as PortName] ?? added(held, { fallback, offset })] as const;
   });
   return Object.fromEntries(rows) as Ports;
 }
 
 const SERVER = /^\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?$/;
+
+/** Of a port that an earlier version did not have: in the range that this installation was given. */
+function added(held: Settings | undefined, { fallback, offset }: { fallback: number; offset: number }): number {
+  const isMoved = held !== undefined && held.ports.api !== PORTS.api.fallback;
+  return isMoved ? held.ports.api + offset : fallback;
+}
+
 const FORCES = ["loop-layers", "overlay-paths", "cgroup-v1", "none"];
 
 function check(settings: Settings): void {

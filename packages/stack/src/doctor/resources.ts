@@ -53,7 +53,7 @@ export async function judgePorts(
   const taken: Finding[] = [];
   for (const [name, { flag, what }] of Object.entries(PORTS)) {
     const port = of.ports[name as PortName];
-    const host = name === "api" || name === "proxy" ? of.host : "127.0.0.1";
+    const host = ["api", "proxy", "docker"].includes(name) ? of.host : "127.0.0.1";
     if (!isOurs(name as PortName) && !(await isPortFree(port, host)))
       taken.push(problem("ports", `${port} (${what}) is in use by another program`, `choose another with ${flag}`));
   }

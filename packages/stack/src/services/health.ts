@@ -4,10 +4,13 @@ import { connect } from "node:http2";
 import type { ServiceSpec } from "./table";
 
 /** True when `/health` answers 2xx within `withinMs`. Never throws. */
-export async function isHealthy({ protocol, host, port }: ServiceSpec["health"], withinMs = 2_000): Promise<boolean> {
+export async function isHealthy(
+  { protocol, host, port, path = "/health" }: ServiceSpec["health"],
+  withinMs = 2_000,
+): Promise<boolean> {
   const url = `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
   if (protocol === "h2c") return askHttp2(url, withinMs);
-  const answer = await ask(`${url}/health`, { withinMs });
+  const answer = await ask(`${url}${path}`, { withinMs });
   return answer !== undefined && answer.status >= 200 && answer.status < 300;
 }
 

@@ -15,6 +15,8 @@ export function ownPorts(paths: DataPaths): (name: PortName) => boolean {
     dns: runningService(paths, "client-proxy"),
     ssh: runningService(paths, "client-proxy"),
     proxyHealth: runningService(paths, "client-proxy"),
+    docker: runningService(paths, "docker-reverse-proxy"),
+    registry: runningService(paths, "registry"),
     nodeGrpc: runningService(paths, "orchestrator"),
     nodeProxy: runningService(paths, "orchestrator"),
     postgres: servers.postgres,

@@ -26,7 +26,7 @@ function specsAt(host: string) {
   return serviceSpecs(inputs);
 }
 
-test("a host for everyone opens the API and the proxy, and nothing else", () => {
+test("a host for everyone opens the API, the proxy and docker push, and nothing else", () => {
   const hosts = specsAt("0.0.0.0").map(({ name, env }) => [
     name,
     Object.fromEntries(Object.entries(env).filter(([key]) => key.endsWith("LISTEN_HOST"))),
@@ -35,6 +35,8 @@ test("a host for everyone opens the API and the proxy, and nothing else", () => 
     orchestrator: { LISTEN_HOST: "127.0.0.1" },
     api: { LISTEN_HOST: "0.0.0.0", INTERNAL_LISTEN_HOST: "127.0.0.1" },
     "client-proxy": { LISTEN_HOST: "0.0.0.0", HEALTH_LISTEN_HOST: "127.0.0.1" },
+    registry: {},
+    "docker-reverse-proxy": { LISTEN_HOST: "0.0.0.0" },
   });
 });
 

@@ -4,18 +4,24 @@ import { join } from "node:path";
 import { inherited } from "@sandlot/host";
 import { BASE_SHAPE } from "../base/install";
 import type { GuestProxies } from "../host/guest-trust";
-import { DIST, pathsOf } from "../paths";
+import { CHECKOUT, DIST, pathsOf } from "../paths";
 import type { Secrets } from "../secrets";
 import type { Settings } from "../settings";
 import { lxcfsDir } from "./lxcfs";
 
-export type ServiceName = "orchestrator" | "api" | "client-proxy";
+export type ServiceName = "orchestrator" | "api" | "client-proxy" | "registry" | "docker-reverse-proxy";
 
 export type ServiceSpec = {
   readonly name: ServiceName;
   readonly argv: readonly [string, ...string[]];
   readonly env: Readonly<Record<string, string>>;
-  readonly health: { readonly protocol: "http" | "h2c"; readonly host: string; readonly port: number };
+  readonly health: {
+    readonly protocol: "http" | "h2c";
+    readonly host: string;
+    readonly port: number;
+    /** `/health` unless said. */
+    readonly path?: string;
+  };
   /** For people: the port that matters. */
   readonly port: number;
 };
@@ -34,11 +40,17 @@ export type ServiceInputs = {
   readonly storageEnv: Readonly<Record<string, string>>;
 };
 
-export const SERVICE_NAMES: readonly ServiceName[] = ["orchestrator", "api", "client-proxy"];
+export const SERVICE_NAMES: readonly ServiceName[] = [
+  "orchestrator",
+  "api",
+  "client-proxy",
+  "registry",
+  "docker-reverse-proxy",
+];
 
 /** In the order they start: each needs those before it. Pure. */
 export function serviceSpecs(of: ServiceInputs): ServiceSpec[] {
-  return [orchestratorSpec(of), apiSpec(of), clientProxySpec(of)];
+  return [orchestratorSpec(of), apiSpec(of), clientProxySpec(of), registrySpec(of), dockerSpec(of)];
 }
 
 export function redisUrl({ settings, secrets }: Pick<ServiceInputs, "settings" | "secrets">): string {
@@ -60,6 +72,12 @@ export function addressOfHost(host: string): string {
   if (host !== "0.0.0.0" && host !== "::") return host;
   const all = Object.values(networkInterfaces()).flatMap((found) => found ?? []);
   return all.find(({ family, internal }) => family === "IPv4" && !internal)?.address ?? "127.0.0.1";
+}
+
+/** The operator's rules come before ours, but for what was pushed here. */
+function imageMirrors({ imageMirrors: said, ports }: Settings): string {
+  const pushed = `pushed.sandlot.internal/=http://127.0.0.1:${ports.registry}/`;
+  return [pushed, ...(said === undefined || said === "" ? [] : [said]), "e2bdev/base=template:base"].join(",");
 }
 
 /** Also the environment of `orchestrator sweep`, which must find the same things. */
@@ -92,6 +110,8 @@ export function orchestratorSpec(of: ServiceInputs): ServiceSpec {
       LXCFS_DIR: of.hasLxcfs ? lxcfsDir(paths) : "",
       DISK_RESERVE_MIB: settings.diskReserveMiB === undefined ? "" : String(settings.diskReserveMiB),
       RUNTIME_FORCE: settings.runtimeForce === "none" ? "" : (settings.runtimeForce ?? ""),
+      // What was pushed here, and the stock client's default image.
+      IMAGE_MIRRORS: imageMirrors(settings),
       GUEST_CA_FILE: of.hasGuestCa ? paths.guestCa : "",
       EGRESS_CA_FILE: paths.egressCa,
       API_INTERNAL_GRPC_ADDRESS: `127.0.0.1:${settings.ports.apiGrpc}`,
@@ -126,6 +146,7 @@ function apiSpec(of: ServiceInputs): ServiceSpec {
       SECRETS_KEY: secrets.secretsKey,
       NODE_TOKEN: secrets.nodeToken,
       LOCAL_BUILD_CACHE_STORAGE_BASE_PATH: pathsOf(settings.dataDir).buildCache,
+      IMAGE_MIRRORS: imageMirrors(settings),
       DOMAIN_NAME: settings.domain,
       TRAFFIC_ORIGIN: `https://${settings.domain}:${settings.ports.tls}`,
       LOCAL_ORCHESTRATOR_ADDRESS: `127.0.0.1:${nodeGrpc}`,
@@ -166,6 +187,48 @@ function clientProxySpec(of: ServiceInputs): ServiceSpec {
       SSH_PORT: String(settings.ports.ssh),
       SSH_HOST_KEY: pathsOf(settings.dataDir).sshHostKey,
       FIND_FILE_URL_SIGNERS: "true",
+    },
+  };
+}
+
+/** Debian's registry, for images that were pushed. It reads what tenants send, so it runs as nobody. */
+function registrySpec({ settings }: ServiceInputs): ServiceSpec {
+  const paths = pathsOf(settings.dataDir);
+  const { registry } = settings.ports;
+  return {
+    name: "registry",
+    argv: [
+      "/usr/bin/setpriv",
+      ...["--reuid=nobody", "--regid=nogroup", "--clear-groups", "--no-new-privs", "--"],
+      ...["/usr/bin/docker-registry", "serve", join(CHECKOUT, "packages/stack/registry.yml")],
+    ],
+    port: registry,
+    health: { protocol: "http", host: "127.0.0.1", port: registry, path: "/" },
+    env: {
+      ...inherited(),
+      REGISTRY_HTTP_ADDR: `127.0.0.1:${registry}`,
+      REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: paths.registry,
+    },
+  };
+}
+
+function dockerSpec(of: ServiceInputs): ServiceSpec {
+  const { settings } = of;
+  const { docker, registry } = settings.ports;
+  const host = reachableHost(settings.host);
+  return {
+    name: "docker-reverse-proxy",
+    argv: [join(DIST, "docker-reverse-proxy")],
+    port: docker,
+    health: { protocol: "http", host, port: docker },
+    env: {
+      ...inherited(),
+      LISTEN_HOST: settings.host,
+      DOCKER_PROXY_PORT: String(docker),
+      DOCKER_PROXY_PUBLIC_URL: `http://${host.includes(":") ? `[${host}]` : host}:${docker}`,
+      DOMAIN_NAME: settings.domain,
+      POSTGRES_CONNECTION_STRING: postgresUrl(of),
+      REGISTRY_URL: `http://127.0.0.1:${registry}`,
     },
   };
 }
