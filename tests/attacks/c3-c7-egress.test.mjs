@@ -91,6 +91,26 @@ test("C6 rules are replaced on the living sandbox and outlive the node's process
   assert.deepEqual((await sandbox.getInfo()).network?.allowOut, ["other.test"]);
 });
 
+test("C6 rules and workload tokens go along with a pause, a resume and a fork", async () => {
+  const rules = { "api.test": [{ transform: { headers: { Authorization: "${e2b.identity.tokens.aws}" } } }] };
+  const iam = { tokens: { aws: { audience: "sts.test", tokenType: "JWT-SVID" } } };
+  const network = { allowOut: ["api.test"], denyOut: [ALL], rules };
+  const { json } = await rest("POST", "/v2/sandboxes", { templateID: "base", timeout: 60, iam, network });
+  await rest("POST", `/sandboxes/${json.sandboxID}/pause`);
+  const resumed = await client.Sandbox.connect(json.sandboxID, own.connection);
+  const forked = await rest("POST", `/sandboxes/${json.sandboxID}/fork`, { timeout: 60 });
+  assert.equal(forked.status, 201);
+  const child = await client.Sandbox.connect(forked.json[0].sandbox.sandboxID, own.connection);
+  for (const sandbox of [resumed, child]) {
+    await outside.heard();
+    assert.equal(await curl(sandbox, "https://api.test/x"), "tls api.test /x");
+    assert.match(await curl(sandbox, "https://other.test/"), /curl: \(/);
+    const [{ headers }] = await outside.heard();
+    const { sub } = JSON.parse(Buffer.from(headers.authorization.split(".")[1], "base64url"));
+    assert.ok(sub.endsWith(`/sandbox/${sandbox.sandboxId}`), sub);
+  }
+});
+
 test("C7 a secret goes to its domain by TLS, and nowhere else", async () => {
   assert.equal((await rest("POST", "/secrets", { name: "key", value: VALUE })).status, 201);
   const rules = { "api.test": [{ transform: { headers: { Authorization: "Bearer ${e2b.secrets.key}" } } }] };
