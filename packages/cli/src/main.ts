@@ -46,7 +46,6 @@ export const COMMANDS: readonly CommandSpec[] = [
 export const GROUPS: Readonly<Record<string, string>> = {
   sandbox: "List, end, enter and show sandboxes",
   "ssh-key": "Say which keys open sandboxes by SSH",
-  sandbox: "List, end and enter sandboxes",
   template: "Build, list and delete templates",
   key: "Make, list and take away API keys",
   service: "Come up with the machine, by systemd",

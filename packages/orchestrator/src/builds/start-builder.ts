@@ -2,7 +2,7 @@
 
 import type { BuildMachines } from "@sandlot/builder";
 import { Builds, openLayerIndex, type TemplateRouteParts } from "@sandlot/builder";
-import { imageFaults, parseMirrors } from "@sandlot/oci-images";
+import { PROVISION_VERSION, parseMirrors, provisionScript, pullImage } from "@sandlot/oci-images";
 import { type ArtifactStore, openObjectStore } from "@sandlot/storage";
 import type { Logger } from "@sandlot/telemetry";
 import type { OrchestratorConfig } from "../config";
@@ -18,11 +18,9 @@ export async function startBuilder(
   const buildCache = held.use(await openObjectStore(config.storage.buildCache));
   const { machines, artifacts, logger } = of;
   const images = {
-    pull: async ({ reference }: { reference: string }) => {
-      throw imageFaults.not_found({ reference });
-    },
-    provisionScript: () => ":",
-    provisionVersion: "1",
+    pull: pullImage,
+    provisionScript,
+    provisionVersion: PROVISION_VERSION,
     mirrors: parseMirrors(config.imageMirrors),
   };
   const index = openLayerIndex(buildCache);
