@@ -147,16 +147,38 @@ static int await_helper(pid_t pid, const char *freezer, unsigned seconds) {
 }
 
 /* CRIU would try for ten seconds to take a process from its debugger. */
-static void refuse_traced(const char *freezer) {
-    char *path = format_path("%s/cgroup.procs", freezer);
-    char *text = read_small_file(path);
+static void refuse_traced(const char *pid) {
+    char *path = format_path("/proc/%s/status", pid);
+    char *status = read_small_file(path);
+    char *tracer = status == NULL ? NULL : strstr(status, "\nTracerPid:\t");
+    if (tracer != NULL && atoi(tracer + 12) != 0) fail("unsealable", "%.*s is being traced", (int)strcspn(status + 6, "\n"), status + 6);
+    free(path);
+}
+
+/* A file system whose server is frozen answers nobody, and whoever looks at it waits for ever. */
+static void refuse_fuse(const char *pid, char *seen, size_t room) {
+    char *path = format_path("/proc/%s/ns/mnt", pid), namespace[64] = "";
+    if (readlink(path, namespace, sizeof namespace - 1) < 0) return;
+    free(path);
+    if (strcmp(namespace, seen) == 0) return;
+    snprintf(seen, room, "%s", namespace);
+    path = format_path("/proc/%s/mountinfo", pid);
+    char *text = read_small_file(path), *rest = NULL;
+    free(path);
+    for (char *line = text == NULL ? NULL : strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+        char *type = strstr(line, " - fuse"), at[256] = "";
+        if (type == NULL || strncmp(type, " - fuse.lxcfs ", 14) == 0) continue;
+        sscanf(line, "%*s %*s %*s %*s %255s", at);
+        fail("unsealable", "a FUSE file system is mounted at %s", at);
+    }
+}
+
+static void refuse_what_hangs(const char *freezer) {
+    char *path = format_path("%s/cgroup.procs", freezer), *text = read_small_file(path), seen[64] = "";
     char *pids = text == NULL ? NULL : strdup(text), *rest = NULL;
-    for (char *line = pids == NULL ? NULL : strtok_r(pids, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
-        char *status_path = format_path("/proc/%s/status", line);
-        char *status = read_small_file(status_path);
-        char *tracer = status == NULL ? NULL : strstr(status, "\nTracerPid:\t");
-        if (tracer != NULL && atoi(tracer + 12) != 0) fail("unsealable", "%.*s is being traced", (int)strcspn(status + 6, "\n"), status + 6);
-        free(status_path);
+    for (char *pid = pids == NULL ? NULL : strtok_r(pids, "\n", &rest); pid != NULL; pid = strtok_r(NULL, "\n", &rest)) {
+        refuse_traced(pid);
+        refuse_fuse(pid, seen, sizeof seen);
     }
     free(pids);
     free(path);
@@ -175,7 +197,7 @@ int seal_machine(const struct seal_request *request) {
     setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
 
     const char *freezer = freezer_of(&config);
-    if (request->criu != NULL) refuse_traced(freezer);
+    if (request->criu != NULL) refuse_what_hangs(freezer);
     enter_private_mounts(&config, request->criu_cache);
     view_upper(config.upper_dir, VIEW);
     pid_t init = 0;

@@ -1,6 +1,5 @@
 /** Brings a real container runtime to the conformance suite: own node directory, own tag, bare slots without uplink. */
 import { cp, mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "@sandlot/lifetime";
 import type { Machine, MachineSlot } from "@sandlot/runtime-contract";
@@ -43,7 +42,8 @@ export async function containerHarness(
   extra: Partial<ContainerRuntimeConfig> = {},
 ): Promise<ContainerHarness> {
   const tag = letter + (process.pid % 36 ** 3).toString(36).padStart(3, "0");
-  const root = await mkdtemp(join(tmpdir(), `sandlot-${tag}-`));
+  // Not in /tmp, which CRIU gets one of its own in place of where it can.
+  const root = await mkdtemp(join("/var/tmp", `sandlot-${tag}-`));
   const nodeDir = join(root, "node");
   await buildContainerRuntime(root);
   const standIn = join(root, "guest-layer/usr/lib/sandlot/envd");
