@@ -1,10 +1,12 @@
 #include "seal.h"
+#include "freezer.h"
 #include "hard-links.h"
 #include "images.h"
 #include "lxcfs.h"
 #include "private-mounts.h"
 #include "processes.h"
 #include "restore.h"
+#include "sealable.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +22,7 @@
 
 #define VIEW "/run/disk" /* the machine's disk, read-only, in our own mounts */
 #define HELPER_PID "/run/helper.pid"
+#define TRIES 3
 #define GRACE_SECONDS 20u /* for CRIU to put the processes right again after it was told to stop */
 
 /* Becomes mkfs.erofs over what the machine has written. */
@@ -51,27 +54,6 @@ size_t add_common_arguments(const char **arguments, size_t count) {
     return count;
 }
 
-static const char *freezer_of(const struct config *config) {
-    if (config->cgroup2 != NULL) return config->cgroup2;
-    for (size_t i = 0; i < config->cgroup_count; i++) {
-        char *state = format_path("%s/freezer.state", config->cgroups[i]);
-        bool found = access(state, F_OK) == 0;
-        free(state);
-        if (found) return config->cgroups[i];
-    }
-    fail("freeze", "the machine has no freezer");
-}
-
-static void freeze_again(const char *freezer) {
-    char *path = format_path("%s/cgroup.freeze", freezer);
-    if (write_file(path, "1") < 0) {
-        free(path);
-        path = format_path("%s/freezer.state", freezer);
-        write_file(path, "FROZEN");
-    }
-    free(path);
-}
-
 static void become_dump(const struct config *config, const struct seal_request *request, const char *freezer, pid_t init) {
     const char *arguments[96];
     size_t count = 0;
@@ -87,6 +69,8 @@ static void become_dump(const struct config *config, const struct seal_request *
     arguments[count++] = "-o";
     arguments[count++] = "seal.log";
     arguments[count++] = "--leave-running";
+    arguments[count++] = "--timeout"; /* to take hold of all processes, in seconds */
+    arguments[count++] = "4";
     arguments[count++] = "--network-lock";
     arguments[count++] = "skip";
     arguments[count++] = "--freeze-cgroup";
@@ -116,7 +100,7 @@ static void stop_gently(pid_t pid) {
 }
 
 static void stop_hard(const char *freezer, pid_t pid) {
-    if (freezer != NULL) freeze_again(freezer);
+    if (freezer != NULL) set_frozen(freezer, true);
     kill(pid, SIGKILL);
 }
 
@@ -146,42 +130,29 @@ static int await_helper(pid_t pid, const char *freezer, unsigned seconds) {
     }
 }
 
-/* CRIU would try for ten seconds to take a process from its debugger. */
-static void refuse_traced(const char *pid) {
-    char *path = format_path("/proc/%s/status", pid);
-    char *status = read_small_file(path);
-    char *tracer = status == NULL ? NULL : strstr(status, "\nTracerPid:\t");
-    if (tracer != NULL && atoi(tracer + 12) != 0) fail("unsealable", "%.*s is being traced", (int)strcspn(status + 6, "\n"), status + 6);
+/* A thread that slipped into starting a program while CRIU took hold of the others: it gives up, and nothing has changed. */
+static bool may_try_again(const struct config *config, int status) {
+    if (!WIFEXITED(status) || WEXITSTATUS(status) == 0) return false;
+    char *path = format_path("%s/seal.log", config->machine_dir);
+    char *text = read_small_file(path);
     free(path);
+    return text != NULL && strstr(text, "Unseizable non-zombie") != NULL;
 }
 
-/* A file system whose server is frozen answers nobody, and whoever looks at it waits for ever. */
-static void refuse_fuse(const char *pid, char *seen, size_t room) {
-    char *path = format_path("/proc/%s/ns/mnt", pid), namespace[64] = "";
-    if (readlink(path, namespace, sizeof namespace - 1) < 0) return;
-    free(path);
-    if (strcmp(namespace, seen) == 0) return;
-    snprintf(seen, room, "%s", namespace);
-    path = format_path("/proc/%s/mountinfo", pid);
-    char *text = read_small_file(path), *rest = NULL;
-    free(path);
-    for (char *line = text == NULL ? NULL : strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
-        char *type = strstr(line, " - fuse"), at[256] = "";
-        if (type == NULL || strncmp(type, " - fuse.lxcfs ", 14) == 0) continue;
-        sscanf(line, "%*s %*s %*s %*s %255s", at);
-        fail("unsealable", "a FUSE file system is mounted at %s", at);
+/* Writes all of it. Returns the wait status of what did. */
+static int write_seal(const struct config *config, const struct seal_request *request, const char *freezer, pid_t init) {
+    pid_t helper = fork();
+    if (helper < 0) fail_errno("seal", "fork");
+    if (helper == 0) {
+        sigset_t none;
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        if (request->criu == NULL) make_layer(request->directory, init);
+        become_dump(config, request, freezer, init);
     }
-}
-
-static void refuse_what_hangs(const char *freezer) {
-    char *path = format_path("%s/cgroup.procs", freezer), *text = read_small_file(path), seen[64] = "";
-    char *pids = text == NULL ? NULL : strdup(text), *rest = NULL;
-    for (char *pid = pids == NULL ? NULL : strtok_r(pids, "\n", &rest); pid != NULL; pid = strtok_r(NULL, "\n", &rest)) {
-        refuse_traced(pid);
-        refuse_fuse(pid, seen, sizeof seen);
-    }
-    free(pids);
-    free(path);
+    int status = await_helper(helper, request->criu == NULL ? NULL : freezer, request->seconds);
+    if (request->criu != NULL) set_frozen(freezer, true);
+    return status;
 }
 
 int seal_machine(const struct seal_request *request) {
@@ -197,29 +168,23 @@ int seal_machine(const struct seal_request *request) {
     setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
 
     const char *freezer = freezer_of(&config);
-    if (request->criu != NULL) refuse_what_hangs(freezer);
+    config.criu = request->criu;
     enter_private_mounts(&config, request->criu_cache);
     view_upper(config.upper_dir, VIEW);
     pid_t init = 0;
     if (journaled_process(&config, "init.pid", &init) < 0) fail("seal", "the machine has ended");
-    pid_t helper = fork();
-    if (helper < 0) fail_errno("seal", "fork");
-    if (helper == 0) {
-        sigset_t none;
-        sigemptyset(&none);
-        sigprocmask(SIG_SETMASK, &none, NULL);
-        if (request->criu == NULL) make_layer(request->directory, init);
-        become_dump(&config, request, freezer, init);
+    int status = 0;
+    for (int tries = 0; tries < TRIES; tries++) {
+        if (request->criu != NULL) make_sealable(freezer);
+        status = write_seal(&config, request, freezer, init);
+        if (!may_try_again(&config, status)) break;
     }
-    int status = await_helper(helper, request->criu == NULL ? NULL : freezer, request->seconds);
-    if (request->criu != NULL) {
-        freeze_again(freezer);
-        keep_criu_cache(request->criu_cache);
-    }
+    if (request->criu != NULL) keep_criu_cache(request->criu_cache);
     char *journal = format_path("%s/seal.pid", config.machine_dir);
     unlink(journal);
-    if (WIFSIGNALED(status)) fail(request->criu == NULL ? "layer" : "criu", "killed by signal %d", WTERMSIG(status));
-    if (WEXITSTATUS(status) != 0) fail(request->criu == NULL ? "layer" : "criu", "it ended with %d", WEXITSTATUS(status));
+    const char *stage = request->criu == NULL ? "layer" : "criu";
+    if (WIFSIGNALED(status)) fail(stage, "killed by signal %d", WTERMSIG(status));
+    if (WEXITSTATUS(status) != 0) fail(stage, "it ended with %d", WEXITSTATUS(status));
     return 0;
 }
 

@@ -68,7 +68,7 @@ export function diskSealCases(suite: Suite): void {
         await running.run(
           "(i=0; while :; do i=$((i+1)); echo $i > /srv/n.new; mv /srv/n.new /srv/n; echo $i >> /srv/log; done) > /dev/null 2>&1 &",
         );
-        await Bun.sleep(150);
+        await running.run("while ! grep -q 20 /srv/log; do sleep 0.02; done");
         const sealed = await suite.seal(running, place, false);
         await using other = await suite.start({}, { build: sealed.build });
         const [last, lines] = (await said(other, "cat /srv/n; wc -l < /srv/log")).split("\n").map(Number);

@@ -91,6 +91,22 @@ export function memorySealCases(suite: Suite, memory: boolean): void {
     );
 
     it(
+      "waits for a moment in which no program is being started",
+      async () => {
+        await using running = await suite.start();
+        await keepEverything(running);
+        await running.run(`${TRY} spawn > /dev/null 2>&1 &`);
+        for (let round = 0; round < 4; round += 1) {
+          await using place = await suite.harness.place();
+          await suite.seal(running, place);
+          await running.machine.thaw();
+        }
+        expect(await whatIsWrong(running)).toEqual([]);
+      },
+      TEST_MS,
+    );
+
+    it(
       "comes up within its limits, and ends as any machine does",
       async () => {
         await using place = await suite.harness.place();

@@ -1,0 +1,104 @@
+#include "sealable.h"
+#include "freezer.h"
+
+#include <dirent.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define START_MS 3000u /* for the machine to come to a moment in which no program is being started */
+
+/* CRIU would try for ten seconds to take a process from its debugger. */
+static void refuse_traced(const char *pid) {
+    char *path = format_path("/proc/%s/status", pid);
+    char *status = read_small_file(path);
+    char *tracer = status == NULL ? NULL : strstr(status, "\nTracerPid:\t");
+    if (tracer != NULL && atoi(tracer + 12) != 0) fail("unsealable", "%.*s is being traced", (int)strcspn(status + 6, "\n"), status + 6);
+    free(path);
+}
+
+/* A file system whose server is frozen answers nobody, and whoever looks at it waits for ever. */
+static void refuse_fuse(const char *pid, char *seen, size_t room) {
+    char *path = format_path("/proc/%s/ns/mnt", pid), namespace[64] = "";
+    if (readlink(path, namespace, sizeof namespace - 1) < 0) return;
+    free(path);
+    if (strcmp(namespace, seen) == 0) return;
+    snprintf(seen, room, "%s", namespace);
+    path = format_path("/proc/%s/mountinfo", pid);
+    char *text = read_small_file(path), *rest = NULL;
+    free(path);
+    for (char *line = text == NULL ? NULL : strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+        char *type = strstr(line, " - fuse"), at[256] = "";
+        if (type == NULL || strncmp(type, " - fuse.lxcfs ", 14) == 0) continue;
+        sscanf(line, "%*s %*s %*s %*s %255s", at);
+        fail("unsealable", "a FUSE file system is mounted at %s", at);
+    }
+}
+
+/* Between vfork and exec a parent waits in the kernel, where CRIU cannot reach it. */
+static bool waits_for_child(const char *pid) {
+    char *path = format_path("/proc/%s/task", pid);
+    DIR *threads = opendir(path);
+    free(path);
+    bool waits = false;
+    for (struct dirent *thread; threads != NULL && !waits && (thread = readdir(threads)) != NULL;) {
+        if (thread->d_name[0] == '.') continue;
+        path = format_path("/proc/%s/task/%s/syscall", pid, thread->d_name);
+        char *text = read_small_file(path);
+        /* It counts as frozen a moment before it is. */
+        for (int tries = 0; tries < 200 && text != NULL && strncmp(text, "running", 7) == 0; tries++) {
+            usleep(500);
+            text = read_small_file(path);
+        }
+        long call = -1;
+        unsigned long flags = 0;
+        if (text != NULL) sscanf(text, "%ld %lx", &call, &flags);
+        waits = (call == SYS_clone && (flags & CLONE_VFORK) != 0);
+#ifdef SYS_vfork
+        waits = waits || call == SYS_vfork;
+#endif
+        free(path);
+    }
+    if (threads != NULL) closedir(threads);
+    return waits;
+}
+
+static bool is_starting_program(const char *freezer, char name[32]) {
+    char *pids = processes_in(freezer), *rest = NULL;
+    bool starting = false;
+    for (char *pid = strtok_r(pids, "\n", &rest); pid != NULL && !starting; pid = strtok_r(NULL, "\n", &rest)) {
+        starting = waits_for_child(pid);
+        if (!starting) continue;
+        char *path = format_path("/proc/%s/comm", pid);
+        char *text = read_small_file(path);
+        snprintf(name, 32, "%.*s", text == NULL ? 0 : (int)strcspn(text, "\n"), text == NULL ? "" : text);
+        free(path);
+    }
+    free(pids);
+    return starting;
+}
+
+static void await_no_start(const char *freezer) {
+    char name[32];
+    unsigned tries = 0;
+    for (uint64_t until = monotonic_ms() + START_MS; is_starting_program(freezer, name); tries++) {
+        if (monotonic_ms() >= until) fail("unsealable", "%s starts programs without a pause", name);
+        set_frozen(freezer, false);
+        usleep(300 + 137 * (tries % 16));
+        set_frozen(freezer, true);
+        if (!await_frozen(freezer, START_MS)) fail("freeze", "the machine does not come to rest");
+    }
+}
+
+void make_sealable(const char *freezer) {
+    await_no_start(freezer);
+    char *pids = processes_in(freezer), seen[64] = "", *rest = NULL;
+    for (char *pid = strtok_r(pids, "\n", &rest); pid != NULL; pid = strtok_r(NULL, "\n", &rest)) {
+        refuse_traced(pid);
+        refuse_fuse(pid, seen, sizeof seen);
+    }
+    free(pids);
+}

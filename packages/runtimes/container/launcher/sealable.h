@@ -1,0 +1,8 @@
+#ifndef SANDLOT_LAUNCHER_SEALABLE_H
+#define SANDLOT_LAUNCHER_SEALABLE_H
+#include "common.h"
+
+/* Sees to it that nothing in a frozen machine would make CRIU hang or fail late. May let it run for some milliseconds.
+ * Fails with the stage `unsealable` and a reason for the machine's owner. */
+void make_sealable(const char *freezer);
+#endif
