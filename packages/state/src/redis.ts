@@ -19,6 +19,8 @@ export class Redis {
   readonly #commandMs: number;
   /** Settles with the first connection; later ones are the client's own business. */
   #first: Promise<void> | undefined;
+  #again: Promise<void> | undefined;
+  #isClosed = false;
 
   constructor(of: { url: string; commandMs: number }) {
     this.#commandMs = of.commandMs;
@@ -31,7 +33,9 @@ export class Redis {
     this.#first = this.#client.connect().then(() => {
       this.#first = undefined;
     });
-    this.#first.catch(() => undefined); // the first command tells
+    this.#first.catch(() => {
+      this.#first = undefined; // the first command tells
+    });
   }
 
   /** @throws Fault `state_unavailable` when there is no answer in time; an error that Redis itself answers is a bug and passes */
@@ -41,6 +45,7 @@ export class Redis {
       return await this.#bounded(this.#client.send(command, args));
     } catch (thrown) {
       if (thrown instanceof Fault || isAnswer(thrown)) throw thrown;
+      this.#connectAgain();
       throw stateFaults.unavailable({ command }, thrown);
     }
   }
@@ -56,7 +61,19 @@ export class Redis {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#client.close();
+  }
+
+  /** The client gives up for good when a connection was not made in time: whoever finds none sees to another. */
+  #connectAgain(): void {
+    if (this.#client.connected || this.#first !== undefined || this.#isClosed) return;
+    this.#again ??= this.#client
+      .connect()
+      .catch(() => undefined)
+      .finally(() => {
+        this.#again = undefined;
+      });
   }
 
   /** A Redis that hangs without closing must not hang its callers. */
