@@ -15,6 +15,7 @@ import type { CachedSandbox } from "../resume-cache/resume-cache";
 import { egressPolicyOf } from "../sandboxes/egress-policy";
 import { bytesOf } from "../seals/seal-build";
 import { sealedIdentityOf } from "../seals/sealed-identity";
+import { ENVD_VERSION } from "../version";
 import { planAdoption } from "./plan-adoption";
 
 export type AdoptParts = GuestParts & { readonly events: NodeEvents };
@@ -170,9 +171,6 @@ async function originOfMachine(record: MachineRecord, machine: Machine): Promise
   const { defaultUser: user, defaultWorkdir: workdir } = record;
   return { layers: await Promise.all(layers), user, workdir, envs: {}, envdVersion: ENVD_VERSION };
 }
-
-/** Of the machines that say none themselves. */
-const ENVD_VERSION = "0.6.13";
 
 /** A warm machine is worth keeping only if its envd answers now. */
 async function provenGood(guest: Guest): Promise<void> {

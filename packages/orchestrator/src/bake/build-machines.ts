@@ -16,6 +16,7 @@ import type { MachineRecipe } from "../guests/machine-recipe";
 import { requireDiskRoom } from "../info/disk-watermark";
 import { memoryProblem } from "../seals/memory-problem";
 import { requireSealable, type SealParts } from "../seals/seal-build";
+import { ENVD_VERSION } from "../version";
 
 export type BuildMachinesParts = SealParts & {
   /** Where machines' own disks lie. */
@@ -66,7 +67,7 @@ function machineOf(parts: BuildMachinesParts, guest: Guest): BuildMachine {
     address: machine.address,
     ended: machine.ended,
     guestLayer: basename(machine.guestLayerDir),
-    envdVersion: guest.origin.envdVersion,
+    envdVersion: ENVD_VERSION, // it booted with this release's, whatever its build was made with
     async seal(request, signal) {
       await requireSealable(parts, { guest, memory: request.memory });
       await machine.freeze();
