@@ -1,7 +1,11 @@
 // F5, and the promise of a pause: once it has been answered, everything may die at once, by force. What was saved comes
-// back whole, and what was damaged meanwhile is refused by name instead of being brought back wrong.
+// back whole, what was damaged meanwhile is refused instead of being brought back wrong, and what the disk has lost comes out
+// of the bucket behind it.
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pause, until } from "../e2e/support.mjs";
@@ -9,12 +13,37 @@ import { dropFrozen } from "./machines.mjs";
 import { startOwnInstallation } from "./own-installation.mjs";
 
 let own;
+let bucket;
 before(async () => {
-  own = await startOwnInstallation({ flags: ["--warm", "1"] });
+  bucket = await startBucket();
+  Object.assign(process.env, { AWS_ACCESS_KEY_ID: "S3RVER", AWS_SECRET_ACCESS_KEY: "S3RVER" });
+  own = await startOwnInstallation({ flags: ["--warm", "1", "--storage", `s3://artifacts?endpoint=${bucket.url}`] });
 });
 after(async () => {
-  if (own !== undefined) assert.deepEqual(await own.end(), []);
+  try {
+    if (own !== undefined) assert.deepEqual(await own.end(), []);
+  } finally {
+    bucket?.end();
+  }
 });
+
+/** The S3 server of the storage package's own tests. */
+async function startBucket() {
+  const directory = mkdtempSync(join(tmpdir(), "sandlot-bucket-"));
+  const program = new URL("../../packages/storage/test/s3-server.mjs", import.meta.url).pathname;
+  const child = spawn(process.execPath, ["--openssl-legacy-provider", program, directory, "artifacts"], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  const [port] = String((await once(child.stdout, "data"))[0]).split(" ");
+  return {
+    url: `http://127.0.0.1:${port}`,
+    directory,
+    end() {
+      child.kill("SIGKILL");
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
 
 const COUNTER = `
 import hashlib, http.server, os
@@ -139,4 +168,19 @@ test("F5 a saved memory that is damaged, cut or of a newer kind is refused, stay
   assert.equal(await check(sandbox), "/home/user/data: OK");
   await sandbox.kill();
   await pause(100);
+});
+
+test("a paused sandbox whose files this disk has lost wakes out of the bucket", async () => {
+  const { sandbox, first, words } = await makeCounter();
+  await sandbox.pause();
+  await dropFrozen(words);
+  const build = youngestBuild();
+  await until(() => existsSync(join(build, "in-store")), { withinMs: 60_000, everyMs: 100, what: "the upload" });
+  const { layers } = JSON.parse(readFileSync(join(build, "build.json"), "utf8"));
+  rmSync(build, { recursive: true });
+  rmSync(join(own.dataDir, "artifacts/layers", `${layers[0].sha256}.erofs`));
+  await resume(sandbox);
+  assert.deepEqual(await ask(sandbox), { asked: first.asked + 1, hash: first.hash });
+  assert.equal(await check(sandbox), "/home/user/data: OK");
+  await sandbox.kill();
 });

@@ -165,3 +165,11 @@ describe(openArtifactStore, () => {
     expect(await readdir(join(dir.path, "staging"))).toEqual([]);
   });
 });
+
+it("commits although nothing can be noted down about what was verified", async () => {
+  await using dir = await tempDir();
+  await using store = await openArtifactStore({ directory: dir.path });
+  await rm(join(dir.path, "verified"), { recursive: true });
+  await commitDraft(store, { buildId: "b", layer: "a layer" });
+  expect((await store.load("b", soon())).layerPaths).toHaveLength(1);
+});

@@ -18,8 +18,15 @@ export class Verified {
     this.#layout = layout;
   }
 
-  /** Takes the content on trust: who wrote the file hashed what it wrote. Also the stack's installer calls this. */
+  /**
+   * Takes the content on trust: who wrote the file hashed what it wrote. Never fails: without a marker, for want of room, say,
+   * the file is read once more.
+   */
   async trust(path: string, sha256: string): Promise<void> {
+    await this.#mark(path, sha256).catch(() => undefined);
+  }
+
+  async #mark(path: string, sha256: string): Promise<void> {
     await writeWhole(this.#marker(path), `${sha256} ${await identityOf(path)} ${relative(this.#layout.root, path)}\n`);
   }
 
