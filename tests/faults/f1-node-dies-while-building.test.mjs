@@ -1,0 +1,91 @@
+// F1/F15: builds that are cut off. The node is killed while it builds, a build is superseded in every phase, a team cancels
+// all of its own: each ends with a reason within seconds, and nothing of them stays on the host.
+import assert from "node:assert/strict";
+import { readdir, readFile } from "node:fs/promises";
+import { after, test } from "node:test";
+import { killAndAwait } from "../e2e/installation.mjs";
+import { api, client, create, pause, until } from "../e2e/support.mjs";
+
+const { Template } = client;
+const name = `cut-${Math.random().toString(36).slice(2, 8)}`;
+const small = { cpuCount: 1, memoryMB: 256 };
+after(() => api("DELETE", `/templates/${name}`));
+
+const status = (info) => Template.getBuildStatus(info);
+const failed = (info, withinMs = 20_000) =>
+  until(
+    async () => {
+      const found = await status(info).catch(() => undefined);
+      return found?.status === "error" ? found : undefined;
+    },
+    { withinMs, everyMs: 100, what: "the build's failure" },
+  );
+const says = (info, text) =>
+  until(async () => (await status(info)).logEntries.some((entry) => entry.message.includes(text)), {
+    withinMs: 30_000,
+    everyMs: 50,
+    what: `"${text}" in the log`,
+  });
+
+/** Machines that this installation has on the host, by their cgroups' directories in its run folder. */
+async function machines() {
+  return (await readdir(`${process.env.SANDLOT_DATA_DIR}/node/machines`).catch(() => [])).length;
+}
+
+test("F1 the node is killed while a step runs: the build fails with a reason, the next one works", async () => {
+  const recipe = Template().fromBaseImage().runCmd(`echo begun ${name}; sleep 300`);
+  const info = await Template.buildInBackground(recipe, name, small);
+  await says(info, "[stdout]: begun");
+  await killAndAwait("orchestrator");
+  const { reason } = await failed(info);
+  assert.match(reason.message, /builder was restarted/);
+  const again = await until(
+    () =>
+      Template.build(Template().fromBaseImage().runCmd("echo whole > /home/user/x"), name, small).catch(
+        () => undefined,
+      ),
+    { withinMs: 40_000, everyMs: 500, what: "a build after the restart" },
+  );
+  assert.ok(again.buildId);
+  const sandbox = await create({ template: name });
+  assert.equal((await sandbox.commands.run("cat /home/user/x")).stdout, "whole\n");
+  await sandbox.kill();
+  const staging = `${process.env.SANDLOT_DATA_DIR}/artifacts/staging`;
+  assert.deepEqual(await readdir(staging).catch(() => []), [], "nothing half made lies in the store");
+});
+
+const PHASES = [
+  ["its steps", () => Template().fromBaseImage().runCmd("echo phase-steps; sleep 300"), "phase-steps"],
+  [
+    "its start command",
+    () => Template().fromBaseImage().runCmd("true").setStartCmd("echo phase-start; sleep 300", "false"),
+    "[start] [stdout]: phase-start",
+  ],
+];
+for (const [what, recipe, text] of PHASES) {
+  test(`F1 a build is cancelled in ${what} by the next of its template, and leaves nothing`, async () => {
+    const before = await machines();
+    const first = await Template.buildInBackground(recipe(), name, small);
+    await says(first, text);
+    await Template.build(Template().fromBaseImage().runCmd("true"), name, small);
+    assert.match((await failed(first)).reason.message, /cancelled/);
+    await until(async () => (await machines()) <= before, { withinMs: 15_000, what: "the machine's end" });
+  });
+}
+
+test("F1 an administrator cancels all builds of a team", async () => {
+  const info = await Template.buildInBackground(Template().fromBaseImage().runCmd("echo wait; sleep 300"), name, small);
+  await says(info, "[stdout]: wait");
+  const secrets = JSON.parse(await readFile(`${process.env.SANDLOT_DATA_DIR}/secrets.json`, "utf8"));
+  const teams = await fetch(`${process.env.E2B_API_URL}/teams`, {
+    headers: { Authorization: `Bearer ${process.env.E2B_ACCESS_TOKEN}` },
+  });
+  const [team] = await teams.json();
+  const answer = await api("POST", `/admin/teams/${team.teamID}/builds/cancel`, {
+    headers: { "X-Admin-Token": secrets.adminToken },
+  });
+  assert.equal(answer.status, 200, answer.text);
+  assert.ok(answer.json.cancelledCount >= 1);
+  assert.equal((await failed(info)).reason.message, "cancelled by admin");
+  await pause(200);
+});
