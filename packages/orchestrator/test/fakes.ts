@@ -167,6 +167,7 @@ export class FakeMachine implements Machine {
       const sha256 = new Bun.CryptoHasher("sha256").update(text).digest("hex");
       return { name: name.replace("memory/", ""), sizeBytes: text.length, sha256 };
     };
+    await request.onWritten?.();
     const layer = write("disk.erofs", crypto.randomUUID());
     if (!request.memory) return { layer };
     mkdirSync(join(request.directory, "memory"));

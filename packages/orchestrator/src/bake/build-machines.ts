@@ -72,7 +72,7 @@ function machineOf(parts: BuildMachinesParts, guest: Guest): BuildMachine {
       await requireSealable(parts, { guest, memory: request.memory });
       await machine.freeze();
       try {
-        return await machine.seal(request, signal);
+        return await machine.seal({ ...request, onWritten: () => machine.thaw() }, signal);
       } finally {
         await machine.thaw();
       }

@@ -11,7 +11,7 @@ import type { Pins } from "./pins";
 export type GarbageParts = {
   readonly artifacts: ArtifactStore;
   readonly artifactsPath: string;
-  readonly journal: Pick<Journal, "readAll" | "forgetSeal">;
+  readonly journal: Pick<Journal, "readAll" | "forgetSeal" | "forgetSealsBefore">;
   readonly cache: Pick<ResumeCache, "forgetBuilds">;
   readonly pins: Pins;
   readonly events: Pick<NodeEvents, "collected" | "collectFailed">;
@@ -36,7 +36,10 @@ export class Garbage implements AsyncDisposable {
   start(): void {
     this.#rounds ??= every(
       limits.collectMs,
-      () => this.collect(),
+      async () => {
+        this.#parts.journal.forgetSealsBefore(Date.now() - limits.sealAnswersMs);
+        await this.collect();
+      },
       (thrown) => this.#parts.events.collectFailed({ thrown }),
     );
   }

@@ -21,7 +21,7 @@ export type SealGuest = {
   readonly memory: boolean;
   /** Whose processes they are, for whoever gives a copy of them another identity. */
   readonly identity: SealedIdentity;
-  /** Thaw as soon as everything is written down, before the build is committed. */
+  /** Thaw as soon as everything is written down, before it is synced, hashed and committed. */
   readonly thaw: boolean;
   readonly at: "pause" | "checkpoint";
   readonly times: StageTimes;
@@ -43,13 +43,17 @@ export async function sealAsBuild(parts: SealParts, of: SealGuest, signal: Abort
   await guest.machine.freeze();
   await step("frozen");
   lap("freeze");
-  const seal = await guest.machine.seal({ directory: staged.directory, memory: of.memory }, signal);
-  await step("sealed");
-  lap("seal");
-  if (of.thaw) {
+  const onWritten = async (): Promise<void> => {
+    lap("written");
+    if (!of.thaw) return;
     await guest.machine.thaw();
     await parts.crash("checkpoint.thawed");
-  }
+  };
+  const seal = await guest.machine.seal({ directory: staged.directory, memory: of.memory, onWritten }, signal);
+  // A runtime that does not say when it has written all has done so by now.
+  if (of.thaw) await guest.machine.thaw();
+  await step("sealed");
+  lap("seal");
   const manifest = await manifestOf(of, { seal, staged });
   await commit(parts, { manifest, staged, layer: seal.layer.name });
   await step("committed");

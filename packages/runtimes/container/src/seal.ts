@@ -34,6 +34,7 @@ export async function sealMachine(of: {
   if (memory) await mkdir(memoryDir, { mode: 0o755 });
   await runSeal(of);
   of.signal.throwIfAborted();
+  await of.request.onWritten?.();
   const failed = (thrown: Error): never => {
     throw machineFaults.seal_failed({ reason: thrown.message });
   };

@@ -60,6 +60,11 @@ export type SealRequest = {
   /** An empty directory made by the caller, on the disk of the artifacts. After a failure the caller removes it. */
   readonly directory: string;
   readonly memory: boolean;
+  /**
+   * Called once all is written down, before it is synced and hashed: from then on the machine may be thawed, whatever
+   * becomes of the seal. What it throws fails the seal.
+   */
+  readonly onWritten?: () => Promise<void>;
 };
 
 /** Brings a machine up from sealed memory instead of from its init. Its `build.layers[0]` is the layer sealed with it. */
