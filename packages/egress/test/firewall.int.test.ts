@@ -1,6 +1,6 @@
 /** Domain rules in real namespaces: attacks C3 to C6 and C9 as far as names are concerned. */
 import { afterAll, beforeAll, describe, expect, it } from "bun:test";
-import { INTERNET, leftovers } from "../../network/test/fixtures/lab";
+import { INTERNET, leftovers } from "@sandlot/network/lab";
 import { type EgressLab, startEgressLab } from "./fixtures/egress-lab";
 
 const TAG = "eg01";

@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the wire's placeholders look like this
 /** Header rules, secrets and proxies in real namespaces: attack C7 is the acceptance test. */
 import { afterAll, beforeAll, describe, expect, it } from "bun:test";
-import { INTERNET, leftovers } from "../../network/test/fixtures/lab";
+import { INTERNET, leftovers } from "@sandlot/network/lab";
 import { limits } from "../src/limits";
 import { type EgressLab, startEgressLab } from "./fixtures/egress-lab";
 

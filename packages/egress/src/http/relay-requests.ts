@@ -39,10 +39,11 @@ export function relayRequests(
     client.close();
     server.terminate();
   };
+  const release = (): void => {
+    if (!isServerFull && stream.heldBytes <= limits.heldBytes) client.resume();
+  };
   const push = (bytes: Buffer): void => {
-    stream.take(bytes).then(() => {
-      if (!isServerFull) client.resume();
-    }, fail);
+    stream.take(bytes).then(release, fail);
     if (stream.heldBytes > limits.heldBytes) client.pause();
   };
   const gone = (other: Wire, isReset: boolean): void => {
@@ -60,12 +61,12 @@ export function relayRequests(
   server.events = {
     data: (bytes) => {
       of.onReceived(bytes.length);
-      stream.answered(bytes).catch(fail);
+      if (stream.isWaiting) stream.answered(bytes).then(release, fail);
       if (!client.write(bytes)) server.pause();
     },
     drained: () => {
       isServerFull = false;
-      client.resume();
+      release();
     },
     ended: () => client.finish(),
     closed: (isReset) => gone(client, isReset),

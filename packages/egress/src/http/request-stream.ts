@@ -62,6 +62,11 @@ export class RequestStream {
     return this.#held.length;
   }
 
+  /** Whether the server is to say first if the protocol changes. */
+  get isWaiting(): boolean {
+    return this.#mode === "waiting";
+  }
+
   /** @throws Refusal, FramingError: what has not been forwarded by then never is */
   async take(bytes: Buffer): Promise<void> {
     if (this.#mode === "raw" && this.#held.length === 0) {

@@ -138,7 +138,7 @@ export function tableAnew(rules: SlotRules): string {
 function throttleLines({ newFlowsPerSecond: rate, kibPerSecond: kib }: Throttle, match: string): string {
   const lines = [];
   if (rate > 0) lines.push(`${match} ct state new limit rate over ${rate}/second burst ${rate} packets drop`);
-  // A quarter of a second's worth at once: less would starve TCP, whose segments come in trains.
+  // Beyond the second's worth that the kernel lets pass at once anyway.
   const burst = Math.max(Math.ceil(kib / 4), 256);
   if (kib > 0) lines.push(`${match} limit rate over ${kib} kbytes/second burst ${burst} kbytes drop`);
   return lines.join("\n    ");
