@@ -108,7 +108,7 @@ async function driveClients(run: Run, installation: TestInstallation, withSoak: 
   for (const folder of ["attacks", "faults", "hosts", ...(withSoak ? (["soak"] as const) : [])] as const) {
     const files = clientFiles(folder);
     if (files.length > 0)
-      await nodeTest(run, { name: folder, files, limitSeconds: folder === "soak" ? 7_200 : 480, env });
+      await nodeTest(run, { name: folder, files, limitSeconds: folder === "soak" ? 7_200 : 720, env });
   }
 }
 
