@@ -2,7 +2,7 @@
 import { openDatabase } from "@sandlot/db";
 import { systemClock } from "@sandlot/lifetime";
 import { parseMirrors } from "@sandlot/oci-images";
-import { openState } from "@sandlot/state";
+import { openState, type StateLimits } from "@sandlot/state";
 import { type Logger, startLogger } from "@sandlot/telemetry";
 import { startAuthenticator } from "./auth/authenticate";
 import { startTeamLookup } from "./auth/team-lookup";
@@ -37,17 +37,20 @@ export type Api = AsyncDisposable & {
   readonly internalAddress: string;
 };
 
+/** For tests: a logger of theirs, and bounds of the store that they need not wait for. */
+export type ApiMeans = { readonly logger?: Logger; readonly stateLimits?: Partial<StateLimits> };
+
 /**
  * Starts the api. Redis and nodes may come later; PostgreSQL must be there and migrated.
  * @throws Fault `db_unavailable`, `db_outdated`
  */
-export async function startApi(config: ApiConfig, given: { logger?: Logger } = {}): Promise<Api> {
+export async function startApi(config: ApiConfig, given: ApiMeans = {}): Promise<Api> {
   const logger = given.logger ?? startLogger("api", config.logLevel);
   const clock = systemClock;
   await using held = new AsyncDisposableStack();
   const db = held.use(openDatabase({ connectionString: config.postgresUrl.reveal() }));
   await db.assertMigrated();
-  const state = held.use(openState({ redisUrl: config.redisUrl.reveal() }));
+  const state = held.use(openState({ redisUrl: config.redisUrl.reveal() }, { limits: given.stateLimits ?? {} }));
   const observing = held.use(startObserving({ db, store: state.sandboxes, clock, logger: logger.room("observing") }));
   const events = startEvents(logger.room("events"), observing);
   const nodes = held.use(startNodeRegistry({ addresses: config.nodeAddresses, events }));

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Secret } from "@sandlot/config";
 import { ensureInstallation, migrate, openDatabase, registerTemplateBuild } from "@sandlot/db";
 import { silentLogger, startLogger } from "@sandlot/telemetry";
-import { type PrivateRedis, startPrivatePostgres, startPrivateRedis } from "@sandlot/testkit";
+import { type PrivatePostgres, type PrivateRedis, startPrivatePostgres, startPrivateRedis } from "@sandlot/testkit";
 import { type Api, startApi } from "../src/index";
 import { type FakeNode, startFakeNode } from "./fake-node";
 
@@ -22,6 +22,7 @@ export type Installation = AsyncDisposable & {
   api: Api;
   readonly node: FakeNode;
   readonly redis: PrivateRedis;
+  readonly postgres: PrivatePostgres;
   readonly connectionString: string;
   readonly teamId: string;
   readonly otherTeamId: string;
@@ -37,7 +38,9 @@ export type Installation = AsyncDisposable & {
   restart(): Promise<void>;
 };
 
-export async function startInstallation(of: { listenHost?: string; secretsKey?: string } = {}): Promise<Installation> {
+export async function startInstallation(
+  of: { listenHost?: string; secretsKey?: string; transitionMs?: number } = {},
+): Promise<Installation> {
   await using held = new AsyncDisposableStack();
   const [postgres, redis, node] = await Promise.all([startPrivatePostgres(), startPrivateRedis(), startFakeNode()]);
   for (const part of [postgres, redis, node]) held.use(part);
@@ -74,10 +77,13 @@ export async function startInstallation(of: { listenHost?: string; secretsKey?: 
         nodeAddresses: [node.address],
         logLevel: "info",
       },
-      { logger: process.env.TEST_LOGS ? startLogger("api") : silentLogger },
+      {
+        logger: process.env.TEST_LOGS ? startLogger("api") : silentLogger,
+        ...(of.transitionMs !== undefined && { stateLimits: { transitionMs: of.transitionMs } }),
+      },
     );
   const installation: Installation = {
-    ...{ node, redis, connectionString, teamId, otherTeamId: other.teamId, templateId },
+    ...{ node, redis, postgres, connectionString, teamId, otherTeamId: other.teamId, templateId },
     api: await start(),
     async call(method, path, { body, headers, raw } = {}) {
       const sent = raw ?? (body === undefined ? undefined : JSON.stringify(body));

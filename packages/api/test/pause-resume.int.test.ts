@@ -11,7 +11,7 @@ import { type Answered, type Installation, OTHER_KEY, startInstallation } from "
 let at: Installation;
 beforeAll(async () => {
   at = await startInstallation();
-});
+}, 30_000);
 afterAll(() => at[Symbol.asyncDispose]());
 beforeEach(() => {
   at.node.sealRefusals.length = 0;
@@ -350,3 +350,18 @@ it("refuses to promise a pause with memory where no node saves any", async () =>
   await at.create({ autoPause: true, autoPauseMemory: false });
   at.node.memoryProblem = "";
 }, 10_000);
+
+it("has one winner of a kill and a resume at the same moment", async () => {
+  for (let round = 0; round < 25; round += 1) {
+    const sandboxId = await at.create();
+    await post(sandboxId, "pause");
+    const [resumed, killed] = await Promise.all([
+      post(sandboxId, "resume"),
+      at.call("DELETE", `/sandboxes/${sandboxId}`),
+    ]);
+    expect([201, 404]).toContain(resumed.status);
+    expect(killed.status).toBe(204);
+    expect((await get(sandboxId)).status).toBe(404);
+    expect(at.node.running.has(sandboxId)).toBe(false);
+  }
+}, 20_000);

@@ -17,15 +17,18 @@ export interface IDropFirstPauseQuery {
   result: IDropFirstPauseResult;
 }
 
-const dropFirstPauseIR: any = {"usedParamSet":{"sandboxId":true,"buildId":true},"params":[{"name":"sandboxId","required":true,"transform":{"type":"scalar"},"locs":[{"a":165,"b":175}]},{"name":"buildId","required":true,"transform":{"type":"scalar"},"locs":[{"a":210,"b":218}]}],"statement":"DELETE FROM envs USING snapshots\n-- A sandbox whose only pause came to nothing has nothing that is kept.\nWHERE snapshots.env_id = envs.id AND snapshots.sandbox_id = :sandboxId! AND snapshots.pausing_build_id = :buildId!\n  AND snapshots.build_id IS NULL"};
+const dropFirstPauseIR: any = {"usedParamSet":{"sandboxId":true,"buildId":true},"params":[{"name":"sandboxId","required":true,"transform":{"type":"scalar"},"locs":[{"a":144,"b":154}]},{"name":"buildId","required":true,"transform":{"type":"scalar"},"locs":[{"a":189,"b":197}]}],"statement":"WITH gone AS (\n  -- A sandbox whose only pause came to nothing has nothing that is kept.\n  DELETE FROM snapshots\n  WHERE snapshots.sandbox_id = :sandboxId! AND snapshots.pausing_build_id = :buildId! AND snapshots.build_id IS NULL\n  RETURNING snapshots.env_id\n)\nDELETE FROM envs USING gone WHERE envs.id = gone.env_id"};
 
 /**
  * Query generated from SQL:
  * ```
- * DELETE FROM envs USING snapshots
- * -- A sandbox whose only pause came to nothing has nothing that is kept.
- * WHERE snapshots.env_id = envs.id AND snapshots.sandbox_id = :sandboxId! AND snapshots.pausing_build_id = :buildId!
- *   AND snapshots.build_id IS NULL
+ * WITH gone AS (
+ *   -- A sandbox whose only pause came to nothing has nothing that is kept.
+ *   DELETE FROM snapshots
+ *   WHERE snapshots.sandbox_id = :sandboxId! AND snapshots.pausing_build_id = :buildId! AND snapshots.build_id IS NULL
+ *   RETURNING snapshots.env_id
+ * )
+ * DELETE FROM envs USING gone WHERE envs.id = gone.env_id
  * ```
  */
 export const dropFirstPause = new PreparedQuery<IDropFirstPauseParams,IDropFirstPauseResult>(dropFirstPauseIR);

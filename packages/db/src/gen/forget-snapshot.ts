@@ -23,15 +23,20 @@ export interface IForgetSnapshotQuery {
   result: IForgetSnapshotResult;
 }
 
-const forgetSnapshotIR: any = {"usedParamSet":{"sandboxId":true,"teamId":true,"states":true},"params":[{"name":"sandboxId","required":true,"transform":{"type":"scalar"},"locs":[{"a":93,"b":103}]},{"name":"teamId","required":true,"transform":{"type":"scalar"},"locs":[{"a":129,"b":136}]},{"name":"states","required":true,"transform":{"type":"scalar"},"locs":[{"a":167,"b":174}]}],"statement":"DELETE FROM envs USING snapshots\nWHERE snapshots.env_id = envs.id AND snapshots.sandbox_id = :sandboxId! AND snapshots.team_id = :teamId!\n  AND snapshots.state = ANY (:states!::text[])\nRETURNING snapshots.state AS \"state!\", snapshots.execution_id AS \"executionId!\""};
+const forgetSnapshotIR: any = {"usedParamSet":{"sandboxId":true,"teamId":true,"states":true},"params":[{"name":"sandboxId","required":true,"transform":{"type":"scalar"},"locs":[{"a":194,"b":204}]},{"name":"teamId","required":true,"transform":{"type":"scalar"},"locs":[{"a":230,"b":237}]},{"name":"states","required":true,"transform":{"type":"scalar"},"locs":[{"a":266,"b":273}]}],"statement":"WITH gone AS (\n  -- The row itself is locked and looked at again: whoever resumes it at the same moment either has it or does not find it.\n  DELETE FROM snapshots\n  WHERE snapshots.sandbox_id = :sandboxId! AND snapshots.team_id = :teamId! AND snapshots.state = ANY (:states!::text[])\n  RETURNING snapshots.env_id, snapshots.state, snapshots.execution_id\n), env AS (\n  DELETE FROM envs USING gone WHERE envs.id = gone.env_id\n)\nSELECT gone.state AS \"state!\", gone.execution_id AS \"executionId!\" FROM gone"};
 
 /**
  * Query generated from SQL:
  * ```
- * DELETE FROM envs USING snapshots
- * WHERE snapshots.env_id = envs.id AND snapshots.sandbox_id = :sandboxId! AND snapshots.team_id = :teamId!
- *   AND snapshots.state = ANY (:states!::text[])
- * RETURNING snapshots.state AS "state!", snapshots.execution_id AS "executionId!"
+ * WITH gone AS (
+ *   -- The row itself is locked and looked at again: whoever resumes it at the same moment either has it or does not find it.
+ *   DELETE FROM snapshots
+ *   WHERE snapshots.sandbox_id = :sandboxId! AND snapshots.team_id = :teamId! AND snapshots.state = ANY (:states!::text[])
+ *   RETURNING snapshots.env_id, snapshots.state, snapshots.execution_id
+ * ), env AS (
+ *   DELETE FROM envs USING gone WHERE envs.id = gone.env_id
+ * )
+ * SELECT gone.state AS "state!", gone.execution_id AS "executionId!" FROM gone
  * ```
  */
 export const forgetSnapshot = new PreparedQuery<IForgetSnapshotParams,IForgetSnapshotResult>(forgetSnapshotIR);
