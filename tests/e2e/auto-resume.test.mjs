@@ -1,20 +1,15 @@
 // Traffic wakes a sandbox that was created for it: once, however many come, with no body lost, and not for strangers.
 import assert from "node:assert/strict";
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { test } from "node:test";
-import { COUNTER, infoOf, pauseSandbox, post, stateOf } from "./lifecycle-support.mjs";
+import { infoOf, pauseSandbox, post, startCounter, stateOf } from "./lifecycle-support.mjs";
 import { api, create, sandboxUrl, toPort, until } from "./support.mjs";
 
 const LIFECYCLE = { onTimeout: "pause", autoResume: true };
 
 async function sleeper(options = {}) {
   const sandbox = await create({ lifecycle: LIFECYCLE, ...options });
-  await sandbox.files.write("counter.py", COUNTER);
-  await sandbox.commands.run("python3 counter.py", { background: true, timeoutMs: 0 });
-  const headers = options.headers ?? {};
-  await until(async () => (await toPort(sandbox.sandboxId, 8000, "/", { headers })).status === 200, {
-    what: "the server inside",
-  });
+  await startCounter(sandbox);
   await pauseSandbox(sandbox);
   return sandbox;
 }
@@ -27,28 +22,18 @@ test("a storm of requests resumes it once, and every body arrives whole", async 
       const body = randomBytes(index === 0 ? 3_000_000 : 20_000);
       const answer = await toPort(sandboxId, 8000, "/echo", { method: "POST", body });
       const got = Buffer.from(await answer.arrayBuffer());
-      return [
-        answer.status,
-        createHash("sha256").update(got).digest("hex") === createHash("sha256").update(body).digest("hex"),
-      ];
+      return { status: answer.status, isWhole: got.equals(body), text: got.subarray(0, 200).toString("latin1") };
     }),
   );
-  assert.deepEqual(
-    answers.filter(([status, isSame]) => status !== 200 || !isSame),
-    [],
-  );
+  const lost = answers.filter(({ status, isWhole }) => status !== 200 || !isWhole);
+  assert.deepEqual(lost, []);
   const info = await infoOf(sandboxId);
   assert.equal(info.state, "running");
   const livesMs = Date.parse(info.endAt) - before;
   assert.ok(livesMs > 290_000 && livesMs < 330_000, `it lives ${livesMs} ms, at least 300 s`);
-  const { json } = await api("GET", `/v2/sandboxes/${sandboxId}/logs?direction=forward&search=resumed`);
-  await until(async () => {
-    const { json: later } = await api(
-      "GET",
-      `/v2/sandboxes/${sandboxId}/logs?direction=forward&search=sandbox%20resumed`,
-    );
-    return later.logs.length === 1 || json.logs.length === 1;
-  });
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  const { json } = await api("GET", `/v2/sandboxes/${sandboxId}/logs?search=sandbox%20resumed`);
+  assert.equal(json.logs.length, 1, "once");
 });
 
 test("the client's own calls wake it, and a pause by its time is woken from, too", async () => {

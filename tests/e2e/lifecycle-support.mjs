@@ -1,5 +1,5 @@
 // What the tests of pauses share.
-import { api, apiKey, client, Sandbox } from "./support.mjs";
+import { api, apiKey, client, Sandbox, toPort, until } from "./support.mjs";
 
 /** The older client knows it by another name. */
 export const pauseSandbox = (sandbox, options) => (sandbox.pause ?? sandbox.betaPause).call(sandbox, options);
@@ -19,7 +19,7 @@ export async function allOf(pages) {
 export const listed = (query) => allOf(Sandbox.list({ query, limit: 100 }));
 
 /** A program that counts in its memory, and says how far it is on a port. */
-export const COUNTER = `
+const COUNTER = `
 import http.server, os, threading, time
 count = 0
 def tick():
@@ -41,5 +41,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(self.rfile.read(int(self.headers["Content-Length"])))
     def log_message(self, *args):
         pass
-http.server.ThreadingHTTPServer(("0.0.0.0", 8000), Handler).serve_forever()
+class Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 256
+Server(("0.0.0.0", 8000), Handler).serve_forever()
 `;
+
+/** Starts it without a stream of ours: a client whose stream is cut asks whether the sandbox lives, which wakes it. */
+export async function startCounter(sandbox, headers = {}) {
+  await sandbox.files.write("counter.py", COUNTER);
+  await sandbox.commands.run("setsid nohup python3 counter.py > /dev/null 2>&1 < /dev/null &");
+  await until(async () => (await toPort(sandbox.sandboxId, 8000, "/", { headers })).status === 200, {
+    what: "the server inside",
+  });
+}

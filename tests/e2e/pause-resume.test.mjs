@@ -1,7 +1,7 @@
 // A sandbox is paused and comes back with its processes, memory, files, identity and tokens.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { COUNTER, infoOf, listed, pauseSandbox, post, stateOf } from "./lifecycle-support.mjs";
+import { infoOf, listed, pauseSandbox, post, startCounter, stateOf } from "./lifecycle-support.mjs";
 import { api, client, create, Sandbox, toPort, until } from "./support.mjs";
 
 const counter = async (sandboxId) => {
@@ -10,12 +10,6 @@ const counter = async (sandboxId) => {
   const [pid, count] = (await answer.text()).split(" ").map(Number);
   return { pid, count };
 };
-async function startCounter(sandbox) {
-  await sandbox.files.write("counter.py", COUNTER);
-  await sandbox.commands.run("python3 counter.py", { background: true, timeoutMs: 0 });
-  await until(async () => (await toPort(sandbox.sandboxId, 8000)).status === 200, { what: "the counter" });
-}
-
 test("processes go on where they were, files and identity are the same", async () => {
   const sandbox = await create({ metadata: { of: "pause" }, envs: { KEPT: "yes" } });
   const { sandboxId } = sandbox;

@@ -37,7 +37,7 @@ export const limits = {
   /** One request to seal a sandbox; a large memory takes a while to write. */
   sealMs: 120_000,
   /** A node that does not say whether it has sealed is asked again for so long before the caller is told so. */
-  sealAgainMs: 10_000,
+  sealAgainMs: 6_000,
   sealAgainRestMs: 500,
   /** A build that nothing refers to yet is kept this long: its fork or snapshot may still be under way. */
   buildHoldS: 900,
