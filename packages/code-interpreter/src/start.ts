@@ -28,12 +28,12 @@ export function startCodeInterpreter(config: CodeInterpreterConfig, parts: { log
     routes: routes({ contexts, envdUrl: config.envdUrl, isReady: () => isReady, log }) as never,
     fetch: () => new Response("not found", { status: 404 }),
   });
-  const ready = Promise.all(config.warm.map((language) => contexts.defaultOf(contexts.parse(language)).warm())).then(
-    () => {
-      isReady = true;
-      log("ready", { port: server.port });
-    },
-  );
+  const ready = Promise.all(
+    config.warm.map((language) => contexts.defaultOf(contexts.parse(language)).rehearse()),
+  ).then(() => {
+    isReady = true;
+    log("ready", { port: server.port });
+  });
   return {
     port: server.port ?? config.port,
     ready,

@@ -61,6 +61,12 @@ export class Context implements AsyncDisposable {
     return this.#kernel;
   }
 
+  /** Runs something once, so that the kernel's and our own first time are over before a snapshot is taken. */
+  async rehearse(): Promise<void> {
+    const kernel = await this.warm();
+    await runOnKernel(kernel, { code: "1 + 1", as: "rehearsal", onLine: () => undefined });
+  }
+
   /** One at a time. @throws Fault `code_kernel_failed` when no kernel can be had; failures of the code are lines */
   execute(execution: Execution): Promise<void> {
     const mine = this.#tail.then(() => this.#execute(execution));
@@ -125,7 +131,7 @@ export class Context implements AsyncDisposable {
       await this.#prepare(kernel, execution);
       const names = Object.keys(execution.envs);
       if (names.length > 0) await quietly(kernel, kernel.spec.setEnvs(execution.envs, []));
-      const death = await runOnKernel(kernel, { code: execution.code, isSilent: false, onLine: execution.onLine });
+      const death = await runOnKernel(kernel, { code: execution.code, as: "code", onLine: execution.onLine });
       if (death !== undefined) throw faults.kernel_failed({ language: this.language, why: death });
       this.#deaths = 0;
       if (names.length > 0) await quietly(kernel, this.#undo(kernel, names, execution.sandboxEnvs));
@@ -137,8 +143,9 @@ export class Context implements AsyncDisposable {
   /** The sandbox's variables and randomness of its own: once per kernel and machine. */
   async #prepare(kernel: Kernel, { identity, sandboxEnvs }: Execution): Promise<void> {
     if (this.#preparedFor === identity) return;
-    if (Object.keys(sandboxEnvs).length > 0) await quietly(kernel, kernel.spec.setEnvs(sandboxEnvs, []));
-    if (kernel.spec.reseed !== undefined) await quietly(kernel, kernel.spec.reseed);
+    const envs = Object.keys(sandboxEnvs).length > 0 ? [kernel.spec.setEnvs(sandboxEnvs, [])] : [];
+    const code = [...envs, ...(kernel.spec.reseed === undefined ? [] : [kernel.spec.reseed])];
+    if (code.length > 0) await quietly(kernel, code.join("\n"));
     this.#preparedFor = identity;
   }
 
@@ -173,5 +180,5 @@ export class Context implements AsyncDisposable {
 }
 
 async function quietly(kernel: Kernel, code: string): Promise<void> {
-  await runOnKernel(kernel, { code, isSilent: true, onLine: () => undefined });
+  await runOnKernel(kernel, { code, as: "silent", onLine: () => undefined });
 }

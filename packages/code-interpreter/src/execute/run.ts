@@ -4,8 +4,8 @@ import { errorLine, lineOf, type OutputLine } from "./lines";
 
 export type Run = {
   readonly code: string;
-  /** Silent code counts for nothing: no history, no number, no output. */
-  readonly isSilent: boolean;
+  /** Silent code counts for nothing: no history, no number, no output. A rehearsal has output, but leaves no trace either. */
+  readonly as: "code" | "silent" | "rehearsal";
   readonly onLine: (line: OutputLine) => void;
 };
 
@@ -13,13 +13,14 @@ export type Run = {
  * Ends when the kernel has replied and is idle: all output has been told by then.
  * @returns why the kernel died, or undefined when it is well
  */
-export async function runOnKernel(kernel: Kernel, { code, isSilent, onLine }: Run): Promise<string | undefined> {
+export async function runOnKernel(kernel: Kernel, { as, code, onLine }: Run): Promise<string | undefined> {
   const done = Promise.withResolvers<undefined>();
   const seen = { idle: false, reply: false, error: false };
+  const isSilent = as === "silent";
   const content = {
     code,
     silent: isSilent,
-    store_history: !isSilent,
+    store_history: as === "code",
     user_expressions: {},
     allow_stdin: false,
     stop_on_error: false,

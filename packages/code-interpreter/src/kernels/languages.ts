@@ -66,7 +66,7 @@ function pythonSpec({ python, libraryDir }: KernelConfig): KernelSpec {
   return {
     program: python,
     needs: [join(libraryDir, "python/kernel.py"), ...ipykernelOf(python)],
-    argv: [python, join(libraryDir, "python/kernel.py"), "-f", "{connection}"],
+    argv: [python, "-Xfrozen_modules=off", join(libraryDir, "python/kernel.py"), "-f", "{connection}"],
     transport: "socket",
     interrupt: "signal",
     env: { MPLBACKEND: "module://matplotlib_inline.backend_inline" },
@@ -91,7 +91,7 @@ function bashSpec({ python, libraryDir }: KernelConfig): KernelSpec {
   return {
     program: "/bin/bash",
     needs: [python, join(libraryDir, "python/bash_kernel.py"), ...ipykernelOf(python)],
-    argv: [python, join(libraryDir, "python/bash_kernel.py"), "-f", "{connection}"],
+    argv: [python, "-Xfrozen_modules=off", join(libraryDir, "python/bash_kernel.py"), "-f", "{connection}"],
     transport: "socket",
     interrupt: "signal",
     env: {},
