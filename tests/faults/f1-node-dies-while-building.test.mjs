@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { after, test } from "node:test";
 import { killAndAwait } from "../e2e/installation.mjs";
-import { api, client, create, pause, until } from "../e2e/support.mjs";
+import { api, client, create, until } from "../e2e/support.mjs";
 
 const { Template } = client;
 const name = `cut-${Math.random().toString(36).slice(2, 8)}`;
@@ -27,18 +27,23 @@ const says = (info, text) =>
     what: `"${text}" in the log`,
   });
 
-/** Machines that this installation has on the host, by their cgroups' directories in its run folder. */
-async function machines() {
-  return (await readdir(`${process.env.SANDLOT_DATA_DIR}/node/machines`).catch(() => [])).length;
+/** Sleeps that a build of this file has begun: they are seen from the host, and live as long as their machine. */
+const mark = `300.${Date.now() % 1_000_000}`;
+async function sleepers() {
+  const pids = (await readdir("/proc")).filter((entry) => /^\d+$/.test(entry));
+  const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")));
+  return lines.filter((line) => line.startsWith("sleep\0") && line.includes(mark)).length;
 }
+const gone = () => until(async () => (await sleepers()) === 0, { withinMs: 15_000, what: "the machine's end" });
 
 test("F1 the node is killed while a step runs: the build fails with a reason, the next one works", async () => {
-  const recipe = Template().fromBaseImage().runCmd(`echo begun ${name}; sleep 300`);
+  const recipe = Template().fromBaseImage().runCmd(`echo begun ${name}; sleep ${mark}`);
   const info = await Template.buildInBackground(recipe, name, small);
   await says(info, "[stdout]: begun");
   await killAndAwait("orchestrator");
   const { reason } = await failed(info);
   assert.match(reason.message, /builder was restarted/);
+  await gone();
   const again = await until(
     () =>
       Template.build(Template().fromBaseImage().runCmd("echo whole > /home/user/x"), name, small).catch(
@@ -55,26 +60,30 @@ test("F1 the node is killed while a step runs: the build fails with a reason, th
 });
 
 const PHASES = [
-  ["its steps", () => Template().fromBaseImage().runCmd("echo phase-steps; sleep 300"), "phase-steps"],
+  ["its steps", () => Template().fromBaseImage().runCmd(`echo phase-steps; sleep ${mark}`), "phase-steps"],
   [
     "its start command",
-    () => Template().fromBaseImage().runCmd("true").setStartCmd("echo phase-start; sleep 300", "false"),
+    () => Template().fromBaseImage().runCmd("true").setStartCmd(`echo phase-start; sleep ${mark}`, "false"),
     "[start] [stdout]: phase-start",
   ],
 ];
 for (const [what, recipe, text] of PHASES) {
   test(`F1 a build is cancelled in ${what} by the next of its template, and leaves nothing`, async () => {
-    const before = await machines();
     const first = await Template.buildInBackground(recipe(), name, small);
     await says(first, text);
+    await until(async () => (await sleepers()) === 1, { what: "its process on the host" });
     await Template.build(Template().fromBaseImage().runCmd("true"), name, small);
     assert.match((await failed(first)).reason.message, /cancelled/);
-    await until(async () => (await machines()) <= before, { withinMs: 15_000, what: "the machine's end" });
+    await gone();
   });
 }
 
 test("F1 an administrator cancels all builds of a team", async () => {
-  const info = await Template.buildInBackground(Template().fromBaseImage().runCmd("echo wait; sleep 300"), name, small);
+  const info = await Template.buildInBackground(
+    Template().fromBaseImage().runCmd(`echo wait; sleep ${mark}`),
+    name,
+    small,
+  );
   await says(info, "[stdout]: wait");
   const secrets = JSON.parse(await readFile(`${process.env.SANDLOT_DATA_DIR}/secrets.json`, "utf8"));
   const teams = await fetch(`${process.env.E2B_API_URL}/teams`, {
@@ -87,5 +96,5 @@ test("F1 an administrator cancels all builds of a team", async () => {
   assert.equal(answer.status, 200, answer.text);
   assert.ok(answer.json.cancelledCount >= 1);
   assert.equal((await failed(info)).reason.message, "cancelled by admin");
-  await pause(200);
+  await gone();
 });
