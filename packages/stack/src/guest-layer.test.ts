@@ -38,6 +38,9 @@ test.skipIf(!isRoot)("a layer in use does not change when the build does, and ea
   const left = (): string[] => readdirSync(join(artifacts, "guest")).map((name) => join(artifacts, "guest", name));
   await keepNeededGuestLayers({ artifacts, keep: first });
   expect(left().sort()).toEqual([first, second].sort());
+  writeFileSync(join(artifacts, "builds/paused/build.json"), JSON.stringify(record).slice(0, 80));
+  await keepNeededGuestLayers({ artifacts, keep: undefined });
+  expect(left()).toHaveLength(2);
   rmSync(join(artifacts, "builds"), { recursive: true });
   await keepNeededGuestLayers({ artifacts, keep: first });
   expect(left()).toEqual([first]);

@@ -40,7 +40,8 @@ export function installGuestLayer(of: { from: string; artifacts: string }): stri
 /** For an installation without machines: keeps the layer that the next start will most likely want, and those of paused sandboxes. */
 export async function keepNeededGuestLayers(of: { artifacts: string; keep: string | undefined }): Promise<void> {
   const home = join(of.artifacts, "guest");
-  const inUse = await guestLayersInUse(of.artifacts);
+  const inUse = await guestLayersInUse(of.artifacts).catch(() => undefined);
+  if (inUse === undefined) return; // a damaged record: it may name any of them
   for (const name of existsSync(home) ? readdirSync(home) : [])
     if (join(home, name) !== of.keep && !inUse.has(join(home, name)))
       rmSync(join(home, name), { recursive: true, force: true });

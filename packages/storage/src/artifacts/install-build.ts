@@ -69,7 +69,10 @@ async function place(from: string, target: string): Promise<void> {
   await syncPath(join(target, ".."));
 }
 
-/** Guest layers that sealed memory of this directory lies on: paused sandboxes cannot wake without them. */
+/**
+ * Guest layers that sealed memory of this directory lies on: paused sandboxes cannot wake without them.
+ * @throws Fault `storage_corrupt` when a manifest cannot be read, and so nobody knows
+ */
 export async function guestLayersInUse(directory: string): Promise<ReadonlySet<string>> {
   const layout: Layout = layoutOf(directory);
   return await readReferences(layout).then(
