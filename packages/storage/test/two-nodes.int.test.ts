@@ -133,7 +133,9 @@ describe.each(["local", "s3"] as const)("two nodes on one %s store", (kind) => {
     expect(await readdir(join(a.path, "pending"))).toEqual([]);
   });
 
-  it.if(kind === "s3")("goes on committing while the store is away, and catches up", async () => {
+  if (kind === "local") return; // a directory is never away
+
+  it("goes on committing while the store is away, and catches up", async () => {
     if (hop === undefined) throw new Error("there is no hop");
     await using a = await tempDir();
     await using here = await openArtifactStore({ directory: a.path, remote, restsMs });
