@@ -69,10 +69,15 @@ export class ContainerMachine implements Machine {
     await setFrozen({ ...this.#parts, machineId: this.machineId, frozen: false });
   }
 
-  /** One at a time: a second seal waits for the first. */
+  /** One at a time: a second seal, and a thaw, wait until the first has written all. */
   seal(request: SealRequest, signal: AbortSignal): Promise<Seal> {
-    const seal = this.#unsealed().then(() => this.#parts.seal(request, signal));
-    this.#sealing = seal.catch(() => undefined);
+    const written = Promise.withResolvers<void>();
+    const onWritten = async (): Promise<void> => {
+      written.resolve();
+      await request.onWritten?.();
+    };
+    const seal = this.#unsealed().then(() => this.#parts.seal({ ...request, onWritten }, signal));
+    this.#sealing = Promise.race([written.promise, seal.catch(() => undefined)]);
     return seal;
   }
 
