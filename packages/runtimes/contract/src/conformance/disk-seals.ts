@@ -61,6 +61,25 @@ export function diskSealCases(suite: Suite): void {
     );
 
     it(
+      "lets the machine go on as soon as all is written",
+      async () => {
+        await using place = await suite.harness.place();
+        await using running = await suite.start();
+        const { machine } = running;
+        await machine.freeze();
+        let calls = 0;
+        const onWritten = async (): Promise<void> => {
+          calls += 1;
+          await machine.thaw();
+        };
+        await machine.seal({ directory: place.path, memory: false, onWritten }, AbortSignal.timeout(TEST_MS));
+        expect(calls).toBe(1);
+        expect(await said(running, "echo goes on")).toBe("goes on");
+      },
+      TEST_MS,
+    );
+
+    it(
       "is complete when the machine was writing all the while",
       async () => {
         await using place = await suite.harness.place();
