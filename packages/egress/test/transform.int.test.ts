@@ -217,6 +217,41 @@ describe("C7: a secret goes to its host and nowhere else", () => {
   });
 });
 
+describe("a reader that is slow", () => {
+  const POLICIES = {
+    "behind a rule": { rules: [AUTH] },
+    "behind a domain": { allowedDomains: ["api.test"], deniedCidrs: [ALL] },
+  };
+  for (const [name, policy] of Object.entries(POLICIES))
+    it(`holds up its server, not the node's memory: ${name}`, async () => {
+      await lab.apply(policy);
+      Bun.gc(true);
+      const before = process.memoryUsage().rss;
+      await lab.curl(
+        ...at("api.test", 443),
+        "-m",
+        "3",
+        "--limit-rate",
+        "50k",
+        "-o",
+        "/dev/null",
+        "https://api.test/big/300",
+      );
+      expect(process.memoryUsage().rss - before).toBeLessThan(80_000_000);
+      const { code, out } = await lab.curl(
+        ...at("api.test", 443),
+        "-m",
+        "20",
+        "-o",
+        "/dev/null",
+        "-w",
+        "%{size_download}",
+        "https://api.test/big/50",
+      );
+      expect([code, out]).toEqual([0, "50000000"]);
+    }, 30_000);
+});
+
 describe("rotation", () => {
   it("a replaced or deleted secret is out of use within two seconds; one question serves many requests", async () => {
     await lab.apply({ rules: [AUTH] });

@@ -6,7 +6,7 @@ import { apiFaults } from "../faults";
 import type { Handler } from "../http/handlers";
 import { limits } from "../limits";
 import { readFailure } from "../nodes/failures";
-import { findSandbox } from "../sandboxes/find-sandbox";
+import { assertRunning, findSandbox } from "../sandboxes/find-sandbox";
 import type { SandboxParts } from "../sandboxes/parts";
 
 /** GET /sandboxes/{sandboxID}/egress — ours: what its node's egress proxy let through and what it refused. */
@@ -14,6 +14,7 @@ export function listSandboxEgress(parts: SandboxParts): Handler<"listSandboxEgre
   return async ({ team, path, query }) => {
     const sandboxId = parseSandboxId(path.sandboxID);
     const record = await findSandbox(parts, { teamId: team.teamId, sandboxId });
+    assertRunning(record);
     const node = parts.nodes.byId(record.nodeId);
     const request = { sandboxId, limit: query.limit ?? 100 };
     const listed = await node?.sandboxes.listEgress(request, { timeoutMs: limits.updateMs }).catch((thrown) => {
