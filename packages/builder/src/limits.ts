@@ -23,6 +23,12 @@ export const limits = {
    */
   growBytes: 48 * 1024 * 1024,
 
+  /** Cached steps and uploads that nobody has used for so long are forgotten; how often that is looked for. */
+  cacheKeepMs: 14 * 24 * 3_600_000,
+  cacheTrimMs: 6 * 3_600_000,
+  /** An entry is marked as used at most this often. */
+  cacheTouchMs: 24 * 3_600_000,
+
   /** Lines of one build; further ones of commands are dropped, with one line that says so. */
   logLines: 50_000,
   /** Entries of one status answer, and how long it may wait for the first. */

@@ -62,7 +62,7 @@ async function fromTemplate(
   const context = base.isImage
     ? { user: "root", workdir: undefined, envs }
     : { user, workdir: workdir === "" ? undefined : workdir, envs };
-  return { layer: { buildId: base.buildId, context }, key, parent: base.isImage ? undefined : parent };
+  return { layer: { buildId: base.buildId, context, isLayer: false }, key, parent: base.isImage ? undefined : parent };
 }
 
 async function fromImage(
@@ -89,7 +89,7 @@ async function fromImage(
   const provisioned = await bench.sealLayer({ context });
   await bench.settle();
   await parts.artifacts.remove([buildId], signal); // its layer lives on below the provisioned one
-  return { buildId: provisioned, context };
+  return { buildId: provisioned, context, isLayer: true };
 }
 
 /** The image as a build of one layer, nothing done to it yet. */

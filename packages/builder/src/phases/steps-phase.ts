@@ -84,11 +84,15 @@ class Chain {
         step,
       ),
     );
-    const note = (buildId: string) => this.#parts.index.put({ scope, key, layer: { buildId, context } }, signal);
-    if (hasChangedDisk) return { buildId: await bench.sealLayer({ context }, note), context };
+    const note = (layer: CachedLayer) => this.#parts.index.put({ scope, key, layer }, signal);
+    if (hasChangedDisk) {
+      const layerOf = (buildId: string): CachedLayer => ({ buildId, context, isLayer: true });
+      return layerOf(await bench.sealLayer({ context }, (buildId) => note(layerOf(buildId))));
+    }
     await bench.settle(); // the layer it names must be there before the index says so
-    await note(before.buildId);
-    return { buildId: before.buildId, context };
+    const same = { buildId: before.buildId, context, isLayer: false };
+    await note(same);
+    return same;
   }
 
   async #fetchFiles({ hash, src }: { hash: string; src: string }) {

@@ -25,7 +25,13 @@ if [ -n "$mode" ]; then
   if [ -d "$source" ] && [ ! -L "$source" ]; then find "$source" -mindepth 1 ! -type l -exec chmod "$mode" {} +
   elif [ ! -L "$source" ]; then chmod "$mode" "$source"; fi
 fi
-if [ -d "$source" ] && [ ! -L "$source" ]; then
+if [ -d "$source" ] && [ ! -L "$source" ] && [ ! -e "$dest" ] && [ ! -L "$dest" ]; then
+  # Nothing to merge with: moving costs nothing.
+  mkdir -p "$(dirname "$dest")"
+  [ "$source" = "$from/." ] && source=$from
+  [ "$source" != "$from" ] || [ -n "$mode" ] || chmod 0755 "$from"
+  mv "$source" "\${dest%/}"
+elif [ -d "$source" ] && [ ! -L "$source" ]; then
   [ -d "$dest" ] || made=yes
   mkdir -p "$dest"
   [ -z "\${made-}" ] || chown "$(stat -c %u:%g "$source")" "$dest"

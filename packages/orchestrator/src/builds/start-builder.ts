@@ -1,7 +1,8 @@
 /** The node as a builder of templates: role `template-manager`. */
 
 import type { BuildMachines } from "@sandlot/builder";
-import { Builds, openLayerIndex, type TemplateRouteParts } from "@sandlot/builder";
+import { Builds, builderLimits, openLayerIndex, type TemplateRouteParts, trimCache } from "@sandlot/builder";
+import { every } from "@sandlot/lifetime";
 import { PROVISION_VERSION, parseMirrors, provisionScript, pullImage } from "@sandlot/oci-images";
 import { type ArtifactStore, openObjectStore } from "@sandlot/storage";
 import type { Logger } from "@sandlot/telemetry";
@@ -27,6 +28,12 @@ export async function startBuilder(
   const builds = held.use(
     new Builds({ machines, artifacts, buildCache, index, images, logger }, { atOnce: config.buildsAtOnce }),
   );
+  const trim = async (signal: AbortSignal): Promise<void> => {
+    const trimmed = await trimCache({ buildCache, artifacts, nowMs: Date.now() }, signal);
+    if (trimmed.entries + trimmed.uploads > 0) logger.info("the build cache was trimmed", trimmed);
+  };
+  const onError = (thrown: unknown): void => logger.warn("the build cache could not be trimmed", { thrown });
+  held.use(every(builderLimits.cacheTrimMs, trim, onError));
   const whole = held.move();
   return { routes: { builds, buildCache, logger }, [Symbol.asyncDispose]: () => whole.disposeAsync() };
 }
