@@ -3,6 +3,7 @@
 #include "cgroup.h"
 #include "common.h"
 #include "images.h"
+#include "layer-image.h"
 #include "launch.h"
 #include "lxcfs.h"
 #include "seal.h"
@@ -19,6 +20,7 @@ static int usage(void) {
           "launcher upper --template IMAGE --dir DIR\n"
           "launcher release --dir DIR\n"
           "launcher layer --image FILE --at DIR [--loop]\n"
+          "launcher make-layer --image FILE --dir DIR\n"
           "launcher devices --dir DIR\n"
           "launcher restrict --dir CGROUP\n"
           "launcher unmount --at DIR\n"
@@ -62,6 +64,7 @@ int main(int argc, char **argv) {
     if (strcmp(what, "upper") == 0 && template_image != NULL && dir != NULL) return make_upper(template_image, dir), 0;
     if (strcmp(what, "release") == 0 && dir != NULL) return release_upper(dir), 0;
     if (strcmp(what, "layer") == 0 && image != NULL && at != NULL) return mount_layer(image, at, loop), 0;
+    if (strcmp(what, "make-layer") == 0 && image != NULL && dir != NULL) return write_layer(dir, image), 0;
     if (strcmp(what, "devices") == 0 && dir != NULL) return make_devices(dir), 0;
     if (strcmp(what, "restrict") == 0 && dir != NULL) return restrict_devices(dir), 0;
     if (strcmp(what, "lxcfs") == 0 && dir != NULL && pid != NULL && atoi(pid) > 1) return renew_lxcfs(dir, atoi(pid)), 0;

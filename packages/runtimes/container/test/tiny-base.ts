@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import type { LayerRef } from "@sandlot/runtime-contract";
 
 const PROGRAMS =
-  "sh cat ls rm cp mv ln mkdir rmdir mkfifo touch chmod chown wc head tail grep sleep date stat readlink hostname id mount umount mknod test echo true kill ps";
+  "sh cat ls rm cp mv ln mkdir rmdir mkfifo touch chmod chown wc head tail grep sleep date stat truncate readlink hostname id mount umount mknod test echo true kill ps";
 
 async function librariesOf(program: string): Promise<string[]> {
   const child = Bun.spawn(["ldd", program], { stdout: "pipe", stderr: "ignore" });
