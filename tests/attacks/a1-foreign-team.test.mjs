@@ -29,10 +29,17 @@ test("A1 every verb on a foreign sandbox answers as for an unknown one", async (
     const theirs = await api(method, `/sandboxes/${sandbox.sandboxId}${verb}`, { body, ...foreign });
     const nobodys = await api(method, `/sandboxes/${unknownId}${verb}`, { body, ...foreign });
     const name = `${method} ${verb || "/"}`;
-    assert.ok([404, 501].includes(theirs.status), `${name}: ${theirs.status}`);
+    assert.equal(theirs.status, 404, name);
     assert.equal(theirs.status, nobodys.status, name);
     assert.equal(theirs.json.message.replaceAll(sandbox.sandboxId, unknownId), nobodys.json.message, name);
   }
+  // What is paused is as foreign as what runs.
+  assert.equal((await api("POST", `/sandboxes/${sandbox.sandboxId}/pause`)).status, 204);
+  for (const [method, verb, body] of verbs) {
+    const theirs = await api(method, `/sandboxes/${sandbox.sandboxId}${verb}`, { body, ...foreign });
+    assert.equal(theirs.status, 404, `${method} ${verb || "/"} while paused`);
+  }
+  assert.equal((await api("POST", `/v2/sandboxes/${sandbox.sandboxId}/connect`)).status, 201);
   const v2 = await api("POST", `/v2/sandboxes/${sandbox.sandboxId}/connect`, { body: {}, ...foreign });
   assert.equal(v2.status, 404);
   assert.equal(await sandbox.isRunning(), true, "and nothing happened to it");

@@ -39,6 +39,8 @@ export const limits = {
   /** A node that does not say whether it has sealed is asked again for so long before the caller is told so. */
   sealAgainMs: 6_000,
   sealAgainRestMs: 500,
+  /** A pause at the end of its time that its node could not carry out is tried again after this. */
+  autoPauseRestMs: 15_000,
   /** A build that nothing refers to yet is kept this long: its fork or snapshot may still be under way. */
   buildHoldS: 900,
   /** Removing builds on a node. */

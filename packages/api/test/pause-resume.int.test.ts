@@ -271,6 +271,15 @@ describe("the end of its time", () => {
     );
   });
 
+  it("is put off, and not asked for all the time, while its node has no room to save it", async () => {
+    const sandboxId = await at.create({ autoPause: true, timeout: 1 });
+    at.node.sealRefusals.push(new ConnectError("the disk is full", Code.ResourceExhausted));
+    await until(async () => secondsLeft((await get(sandboxId)).body.endAt) > 10);
+    expect((await get(sandboxId)).body.state).toBe("running");
+    expect((await post(sandboxId, "timeout", { timeout: 0 })).status).toBe(204);
+    await until(async () => (await get(sandboxId)).body.state === "paused");
+  });
+
   it("of a sandbox that was paused before leaves what that pause has kept", async () => {
     const sandboxId = await at.create({ timeout: 300 });
     await post(sandboxId, "pause");
@@ -339,18 +348,6 @@ describe("traffic", () => {
   });
 });
 
-it("refuses to promise a pause with memory where no node saves any", async () => {
-  at.node.memoryProblem = "criu is not installed";
-  const sandboxId = await at.create();
-  const promise = () => at.call("POST", "/v2/sandboxes", { body: { templateID: "base", autoPause: true } });
-  await until(async () => (await promise()).status === 400);
-  expect((await promise()).body.message).toContain("criu is not installed. Ask for memory: false");
-  expect((await post(sandboxId, "pause")).body.error_code).toBe("sandbox_memory_unsupported");
-  expect((await get(sandboxId)).body.state).toBe("running");
-  await at.create({ autoPause: true, autoPauseMemory: false });
-  at.node.memoryProblem = "";
-}, 10_000);
-
 it("has one winner of a kill and a resume at the same moment", async () => {
   for (let round = 0; round < 25; round += 1) {
     const sandboxId = await at.create();
@@ -365,3 +362,15 @@ it("has one winner of a kill and a resume at the same moment", async () => {
     expect(at.node.running.has(sandboxId)).toBe(false);
   }
 }, 20_000);
+
+it("refuses to promise a pause with memory where no node saves any", async () => {
+  at.node.memoryProblem = "criu is not installed";
+  const sandboxId = await at.create();
+  const promise = () => at.call("POST", "/v2/sandboxes", { body: { templateID: "base", autoPause: true } });
+  await until(async () => (await promise()).status === 400);
+  expect((await promise()).body.message).toContain("criu is not installed. Ask for memory: false");
+  expect((await post(sandboxId, "pause")).body.error_code).toBe("sandbox_memory_unsupported");
+  expect((await get(sandboxId)).body.state).toBe("running");
+  await at.create({ autoPause: true, autoPauseMemory: false });
+  at.node.memoryProblem = "";
+}, 10_000);
