@@ -33,6 +33,13 @@ describe("allowed domains", () => {
     expect((await lab.curl("-k", `https://${INTERNET}/x`)).code).toBe(35); // no name at all
   });
 
+  it("pass with HTTP/2 inside", async () => {
+    await lab.apply({ allowedDomains: ["api.test"], deniedCidrs: [ALL] });
+    const { out } = await lab.curl(...at("api.test", 8443), "--http2", "https://api.test:8443/two");
+    expect(out).toBe("h2.0 /two");
+    expect((await lab.curl(...at("evil.test", 8443), "-k", "--http2", "https://evil.test:8443/")).code).toBe(35);
+  });
+
   it("match whatever the case, with the root's dot, and not by look-alikes (C5)", async () => {
     await lab.apply({ allowedDomains: ["*.api.test", "api.test"], deniedCidrs: [ALL] });
     expect((await http("API.Test")).out).toContain('"via":"http"');

@@ -120,7 +120,7 @@ export function slotTable({ plan, slot, denied, predefined, deniedTcpPorts, thro
     iifname "${UPLINK}" ip saddr ${slot.hostAddress} ip daddr ${slot.address} dnat ip to ${GUEST.address}
     iifname "${GUEST.link}" ip daddr ${GUEST.gateway} meta l4proto { tcp, udp } th dport 53 dnat ip to ${plan.resolverAddress}:${RESOLVER_PORT}
     # What the chains above refuse to everybody is left to them.
-    iifname "${GUEST.link}" ip saddr @tcp_judged meta l4proto tcp ip daddr != @denied tcp dport != { ${closedPorts} } ip daddr . tcp dport != @predefined redirect to :${EGRESS_PORT}
+    iifname "${GUEST.link}" ip saddr @tcp_judged meta l4proto tcp ip daddr != @denied tcp dport != { ${closedPorts} } ip daddr . tcp dport != @predefined dnat ip to ${GUEST.gateway}:${EGRESS_PORT}
   }
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
