@@ -114,4 +114,4 @@ async function driveClients(run: Run, installation: TestInstallation, withSoak: 
 
 /** Files that drive something else than the JavaScript client, and would only do so twice. */
 const isOfOneClient = (file: string): boolean =>
-  /\/(cli|code-interpreter|curl|desktop|python)[^/]*\.test\.mjs$/.test(file);
+  /\/(cli|code-interpreter|curl|desktop|docker-push|python)[^/]*\.test\.mjs$/.test(file);

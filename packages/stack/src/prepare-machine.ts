@@ -4,8 +4,11 @@ import { loadBaseRecipe } from "./base/recipe";
 import { ensureCriu } from "./criu/ensure-criu";
 import { ensureDist } from "./dist";
 import { requireFitHost, requireFitNetwork } from "./host/fitness";
-import { ensurePackages } from "./host/packages";
+import { ensureAlso, ensurePackages } from "./host/packages";
 import type { Progress } from "./progress";
+
+/** Clients of other makers, which tests hold ours against. */
+const TEST_NEEDS = ["skopeo"] as const;
 
 /** Idempotent; a second call costs some 50 ms. Tests that need a real root file system take `baseLayer`, those of pauses with memory `criuPath`. */
 export async function prepareMachine(
@@ -14,6 +17,7 @@ export async function prepareMachine(
 ): Promise<{ baseLayer: string; criuPath: string | undefined }> {
   await requireFitHost();
   await ensurePackages(progress, signal);
+  await ensureAlso(TEST_NEEDS, progress, signal);
   await requireFitNetwork();
   const recipe = await loadBaseRecipe();
   const [base, , criu] = await Promise.all([
