@@ -61,7 +61,8 @@ export const MAY: Readonly<Record<string, readonly string[]>> = {
   "app-cli": ["cli", "config", "lifetime", "telemetry"],
   // Clients have no private doors.
   tests: ["contracts"],
-  bench: ["stack"],
+  // The proxy is measured alone.
+  bench: ["stack", "proxy", "telemetry"],
   scripts: ["*"],
 };
 

@@ -58,6 +58,7 @@ class OpenCertificates implements Certificates {
   #authority: Authority | undefined;
   #failures = 0;
   #orderAfterMs = 0;
+  #renewing: Promise<void> | undefined;
   #loop: AsyncDisposable | undefined;
 
   constructor(config: CertificatesConfig, parts: { clock: Clock; logger: Logger }) {
@@ -101,7 +102,15 @@ class OpenCertificates implements Certificates {
     return { cert: pair.certPem, key: pair.keyPem };
   }
 
-  async renew(): Promise<void> {
+  /** One look at a time: a second caller gets the first one's. */
+  renew(): Promise<void> {
+    this.#renewing ??= this.#renew().finally(() => {
+      this.#renewing = undefined;
+    });
+    return this.#renewing;
+  }
+
+  async #renew(): Promise<void> {
     await this.#renewOwn();
     await this.#order();
     for (const source of this.#sources) this.#load(source);

@@ -20,8 +20,10 @@ export type ResponseHead = {
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}) ([\x21-\x7e\x80-\xff]+) HTTP\/1\.([01])$/;
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
+/** Control characters, and CR or LF that are no line's end. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what it looks for
-const BAD_VALUE = /[\x00-\x08\x0a-\x1f\x7f]/;
+const BAD_TEXT = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/;
+const LF_ALONE = /(?<!\r)\n/;
 
 /** Where the head ends in `bytes`, the empty line included; -1 when it is not all there. `from` has been looked at. */
 export function findRequestEnd(bytes: Buffer, from: number): number {
@@ -40,10 +42,11 @@ export function findResponseEnd(bytes: Buffer, from: number): number {
 
 /** @throws FramingError with the status to answer */
 export function parseRequestHead(bytes: Buffer, countMax: number): RequestHead {
-  const [first = "", ...rest] = bytes.toString("latin1", 0, bytes.length - 4).split("\r\n");
+  const text = bytes.toString("latin1", 0, bytes.length - 2);
+  const first = text.slice(0, text.indexOf("\r\n"));
   const line = REQUEST_LINE.exec(first);
   if (line === null) throw new FramingError("request line", / HTTP\/[2-9]/.test(first) ? 505 : 400);
-  const headers = parseLines(rest, countMax);
+  const headers = parseLines(text, first.length + 2, countMax);
   const minorVersion = line[3] === "1" ? 1 : 0;
   const hosts = headers.all("Host");
   if (hosts.length > 1 || (hosts.length === 0 && minorVersion === 1)) throw new FramingError("exactly one Host");
@@ -54,30 +57,64 @@ export function parseRequestHead(bytes: Buffer, countMax: number): RequestHead {
 
 /** @throws FramingError */
 export function parseResponseHead(bytes: Buffer, countMax: number): ResponseHead {
-  const [first = "", ...rest] = bytes.toString("latin1").trimEnd().split(/\r?\n/);
+  const raw = bytes.toString("latin1", 0, bytes.length);
+  // Lines that end in LF alone are made equal to the others before anything is read out of them.
+  const whole = LF_ALONE.test(raw) ? raw.replace(/\r?\n/g, "\r\n") : raw;
+  const text = whole.slice(0, -2); // the empty line at the end
+  const first = text.slice(0, text.indexOf("\r\n"));
   const line = STATUS_LINE.exec(first);
   if (line === null) throw new FramingError("status line", 502);
-  const headers = parseLines(rest, countMax);
+  const headers = parseLines(text, first.length + 2, countMax);
   return { minorVersion: line[1] === "1" ? 1 : 0, status: Number(line[2]), reason: line[3] ?? "", headers };
 }
 
-function parseLines(lines: readonly string[], countMax: number): HeaderList {
-  if (lines.length > countMax) throw new FramingError("too many headers", 431);
-  return new HeaderList(
-    lines.map((line) => {
-      const colon = line.indexOf(":");
-      const name = line.slice(0, colon);
-      const value = line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, "");
-      if (colon < 1 || !TOKEN.test(name) || BAD_VALUE.test(value)) throw new FramingError("header line");
-      return [name, value] as const;
-    }),
-  );
+/** @param text the head up to the CR LF of its last line, the first header line being at `from` */
+function parseLines(text: string, from: number, countMax: number): HeaderList {
+  if (BAD_TEXT.test(text)) throw new FramingError("header line");
+  const lines: (readonly [string, string])[] = [];
+  const lowerNames: string[] = [];
+  for (let at = from; at < text.length; ) {
+    const end = text.indexOf("\r\n", at);
+    const colon = text.indexOf(":", at);
+    if (lines.length === countMax) throw new FramingError("too many headers", 431);
+    if (colon <= at || colon > end) throw new FramingError("header line");
+    const name = text.slice(at, colon);
+    lowerNames.push(lowerOf(name));
+    // Most values have one space before them and none behind.
+    const start = text.charCodeAt(colon + 1) === 32 ? colon + 2 : colon + 1;
+    const value = text.slice(start, end);
+    lines.push([name, isPadded(text.charCodeAt(start)) || isPadded(text.charCodeAt(end - 1)) ? trim(value) : value]);
+    at = end + 2;
+  }
+  return new HeaderList(lines, lowerNames);
+}
+
+function isPadded(code: number): boolean {
+  return code === 32 || code === 9;
+}
+
+function trim(value: string): string {
+  return value.replace(/^[ \t]+|[ \t]+$/g, "");
+}
+
+/** Names seen before: they need no second look. Bounded, since clients make names up. */
+const KNOWN_NAMES = new Map<string, string>();
+const KNOWN_NAMES_MAX = 1_024;
+
+/** @throws FramingError when it is no header name */
+function lowerOf(name: string): string {
+  const known = KNOWN_NAMES.get(name);
+  if (known !== undefined) return known;
+  if (!TOKEN.test(name)) throw new FramingError("header line");
+  const lower = name.toLowerCase();
+  if (KNOWN_NAMES.size < KNOWN_NAMES_MAX && name.length <= 64) KNOWN_NAMES.set(name, lower);
+  return lower;
 }
 
 /** An absolute target says what the host is, whatever Host says; it goes on in origin form. */
 function splitTarget(target: string, host: string): { target: string; host: string } {
   if (target.startsWith("/") || target === "*") return { target, host };
-  const absolute = /^https?:\/\/([^/?#]+)(.*)$/i.exec(target);
+  const absolute = /^https?:\/\/([A-Za-z0-9._~\-[\]:]+)(|[/?#].*)$/i.exec(target);
   if (absolute === null) throw new FramingError("request target");
   const path = absolute[2] as string;
   return { host: absolute[1] as string, target: path.startsWith("/") ? path : `/${path}` };

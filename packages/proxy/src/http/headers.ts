@@ -1,32 +1,44 @@
+type Line = readonly [name: string, value: string];
+
 /** Header lines as they came: order, case and repetition kept. Names are compared without case. */
 export class HeaderList {
-  readonly lines: readonly (readonly [name: string, value: string])[];
+  readonly lines: readonly Line[];
+  #lowerNames: readonly string[] | undefined;
 
-  constructor(lines: readonly (readonly [name: string, value: string])[]) {
+  constructor(lines: readonly Line[], lowerNames?: readonly string[]) {
     this.lines = lines;
+    this.#lowerNames = lowerNames;
+  }
+
+  /** The lines' names in lower case, in their order. */
+  get lowerNames(): readonly string[] {
+    this.#lowerNames ??= this.lines.map(([name]) => name.toLowerCase());
+    return this.#lowerNames;
   }
 
   /** The first value. */
   get(name: string): string | undefined {
-    const wanted = name.toLowerCase();
-    for (const [found, value] of this.lines) if (sameName(found, wanted)) return value;
-    return undefined;
+    const at = this.lowerNames.indexOf(name.toLowerCase());
+    return at < 0 ? undefined : this.lines[at]?.[1];
   }
 
   all(name: string): string[] {
+    const { lowerNames } = this;
     const wanted = name.toLowerCase();
-    return this.lines.filter(([found]) => sameName(found, wanted)).map(([, value]) => value);
+    const found: string[] = [];
+    for (let at = lowerNames.indexOf(wanted); at >= 0; at = lowerNames.indexOf(wanted, at + 1)) {
+      found.push((this.lines[at] as Line)[1]);
+    }
+    return found;
   }
 
   /** Members of a comma-separated list over all lines of the name, in lower case. */
   tokens(name: string): string[] {
-    return this.all(name)
+    const values = this.all(name);
+    if (values.length === 0) return values;
+    return values
       .flatMap((value) => value.split(","))
       .map((token) => token.trim().toLowerCase())
       .filter((token) => token !== "");
   }
-}
-
-function sameName(found: string, wantedLower: string): boolean {
-  return found.length === wantedLower.length && found.toLowerCase() === wantedLower;
 }

@@ -7,6 +7,8 @@ type Line = readonly [name: string, value: string];
 
 /** Never forwarded as they came; what is needed of them is written anew. */
 const HOP_BY_HOP = new Set(["connection", "keep-alive", "proxy-connection", "upgrade"]);
+/** Of a request: Host is written first. */
+const NOT_FORWARDED = new Set([...HOP_BY_HOP, "host", "http2-settings"]);
 /** What a Connection header must not be able to take away. */
 const KEPT = new Set(["host", "content-length", "transfer-encoding", "te", "trailer"]);
 
@@ -57,34 +59,41 @@ export function writeRequestHead(
     keepAlive: boolean;
   },
 ): Buffer {
-  const replaced = new Set(["host", "http2-settings", ...(of.drop ?? []), ...of.set.map(([name]) => name.toLowerCase())]);
-  const lines = endToEnd(head.headers).filter(([name]) => !replaced.has(name.toLowerCase()));
-  const connection: Line[] =
-    of.upgrade !== undefined
-      ? [
-          ["Connection", "Upgrade"],
-          ["Upgrade", of.upgrade],
-        ]
-      : of.keepAlive
-        ? []
-        : [["Connection", "close"]];
-  return writeHead(`${head.method} ${of.target ?? head.target} HTTP/1.1`, [["Host", of.host], ...lines, ...of.set, ...connection]);
+  const { lines, lowerNames } = head.headers;
+  const replaced = of.set.map(([name]) => name.toLowerCase());
+  const named = namedByConnection(head.headers);
+  let text = `${head.method} ${of.target ?? head.target} HTTP/1.1\r\nHost: ${of.host}\r\n`;
+  for (let at = 0; at < lines.length; at += 1) {
+    const lower = lowerNames[at] as string;
+    if (NOT_FORWARDED.has(lower) || named.includes(lower) || replaced.includes(lower)) continue;
+    if (of.drop?.includes(lower) === true) continue;
+    const [name, value] = lines[at] as Line;
+    text += `${name}: ${value}\r\n`;
+  }
+  for (const [name, value] of of.set) text += `${name}: ${value}\r\n`;
+  if (of.upgrade !== undefined) text += `Connection: Upgrade\r\nUpgrade: ${of.upgrade}\r\n`;
+  else if (!of.keepAlive) text += "Connection: close\r\n";
+  return Buffer.from(`${text}\r\n`, "latin1");
 }
 
 export function writeResponseHead(head: ResponseHead, of: { isDechunked: boolean; close: boolean }): Buffer {
-  const isChunked = head.headers.get("Transfer-Encoding") !== undefined;
-  const lines = endToEnd(head.headers).filter(([name]) => {
-    const lower = name.toLowerCase();
-    if (lower === "content-length") return !isChunked;
-    return lower !== "transfer-encoding" || !of.isDechunked;
-  });
-  if (head.status === 101) {
-    lines.push(["Connection", "Upgrade"], ["Upgrade", head.headers.get("Upgrade") ?? ""]);
-  } else {
-    if (head.status === 426) lines.push(["Upgrade", head.headers.get("Upgrade") ?? ""]);
-    if (of.close && head.status >= 200) lines.push(["Connection", "close"]);
+  const { lines, lowerNames } = head.headers;
+  const isChunked = lowerNames.includes("transfer-encoding");
+  const named = namedByConnection(head.headers);
+  let text = `HTTP/1.1 ${head.status} ${head.reason}\r\n`;
+  for (let at = 0; at < lines.length; at += 1) {
+    const lower = lowerNames[at] as string;
+    if (HOP_BY_HOP.has(lower) || named.includes(lower)) continue;
+    if (isChunked && (lower === "content-length" || (of.isDechunked && lower === "transfer-encoding"))) continue;
+    const [name, value] = lines[at] as Line;
+    text += `${name}: ${value}\r\n`;
   }
-  return writeHead(`HTTP/1.1 ${head.status} ${head.reason}`, lines);
+  if (head.status === 101) text += `Connection: Upgrade\r\nUpgrade: ${head.headers.get("Upgrade") ?? ""}\r\n`;
+  else {
+    if (head.status === 426) text += `Upgrade: ${head.headers.get("Upgrade") ?? ""}\r\n`;
+    if (of.close && head.status >= 200) text += "Connection: close\r\n";
+  }
+  return Buffer.from(`${text}\r\n`, "latin1");
 }
 
 export function writeAnswer(answer: Answer, of: { method: string; close: boolean; nowMs: number }): Buffer {
@@ -99,12 +108,10 @@ export function writeAnswer(answer: Answer, of: { method: string; close: boolean
   return of.method === "HEAD" ? head : Buffer.concat([head, body]);
 }
 
-function endToEnd(headers: HeaderList): Line[] {
-  const named = headers.tokens("Connection").filter((name) => !KEPT.has(name));
-  return headers.lines.filter(([name]) => {
-    const lower = name.toLowerCase();
-    return !HOP_BY_HOP.has(lower) && !named.includes(lower);
-  });
+/** Headers that a Connection header declares to be for this hop alone. */
+function namedByConnection(headers: HeaderList): readonly string[] {
+  if (!headers.lowerNames.includes("connection")) return [];
+  return headers.tokens("Connection").filter((name) => !KEPT.has(name));
 }
 
 function writeHead(first: string, lines: readonly Line[]): Buffer {
