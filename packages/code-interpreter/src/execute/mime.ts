@@ -32,7 +32,8 @@ export function resultLine(data: Readonly<Record<string, unknown>>, isMainResult
     else known[name] = name === "text" ? withoutQuotes(String(plainText(value))) : plainText(value);
   }
   const rest = Object.keys(extra).length > 0 ? { ...extra, extra } : {};
-  return { type: "result", ...rest, ...known, is_main_result: isMainResult };
+  // Last, so that no media type can stand for them.
+  return { ...rest, ...known, type: "result", is_main_result: isMainResult };
 }
 
 /** Jupyter allows texts as lists of lines. */
