@@ -25,7 +25,7 @@ for (const [name, policy] of Object.entries(POLICIES)) {
   describe(name, () => {
     it("C9: a sandbox opens no more connections per second than it may", async () => {
       await lab.apply(policy);
-      await Bun.sleep(1_500);
+      await Bun.sleep(1_100);
       const { length } = (await lab.guest.dial(Array.from({ length: 60 }, () => ({ tcp: INTERNET, port: 80 })))).filter(
         (said) => said === "open",
       );
@@ -36,7 +36,7 @@ for (const [name, policy] of Object.entries(POLICIES)) {
 
     it("C9: a sandbox takes no more bandwidth than it may", async () => {
       await lab.apply(policy);
-      await Bun.sleep(1_500);
+      await Bun.sleep(1_100);
       const sinceMs = performance.now();
       const { code } = await lab.curl(
         ...at,
@@ -60,7 +60,7 @@ describe("rules without TLS, where the installation allows them", () => {
   it("are applied to plain HTTP", async () => {
     lab.values.secrets.key = "plain";
     await lab.apply({ rules: [{ domain: "api.test", headers: { "X-Key": "$" + "{e2b.secrets.key}" } }] });
-    await Bun.sleep(1_500);
+    await Bun.sleep(1_100);
     await lab.heard();
     expect((await lab.curl(...at, "http://api.test:8080/x")).code).toBe(0);
     expect((await lab.heard())[0]).toMatchObject({ headers: { "x-key": "plain" } });
