@@ -21,6 +21,18 @@ const SERVICES = [
     types: "packages/client-proxy/src/config.ts",
     load: "loadClientProxyConfig",
   },
+  {
+    name: "docker-reverse-proxy",
+    file: "packages/docker-reverse-proxy/src/config.ts",
+    types: "packages/docker-reverse-proxy/src/config.ts",
+    load: "dockerReverseProxyConfig",
+  },
+  {
+    name: "code-interpreter",
+    file: "packages/code-interpreter/src/config.ts",
+    types: "packages/code-interpreter/src/config.ts",
+    load: "codeInterpreterConfig",
+  },
   { name: "envd", file: "packages/envd/src/config.ts", types: "packages/envd/src/envd.ts", load: "envdConfig" },
 ] as const;
 
