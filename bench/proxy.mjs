@@ -116,7 +116,13 @@ async function measureHop(name, { direct, ours, nginx, how }) {
   const one = (port) => load(port, "/small", { connections: 1 }).p50;
   const base = Math.min(one(direct), one(direct));
   const added = Math.min(one(ours.port), one(ours.port)) - base;
-  report({ name: `${name}: time added, p50`, value: added * 1_000, unit: "us", atMost: 500, note: `direct ${base} ms` });
+  report({
+    name: `${name}: time added, p50`,
+    value: added * 1_000,
+    unit: "us",
+    atMost: 500,
+    note: `direct ${base} ms`,
+  });
   if (how !== "keep") return;
   const big = ({ port, child }) => load(port, "/big", { connections: 8, pid: child.pid });
   big(ours);
@@ -134,7 +140,9 @@ async function measureSockets() {
   const upstream = net.createServer((socket) => {
     open.add(socket);
     socket.on("error", () => undefined);
-    socket.once("data", () => socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"));
+    socket.once("data", () =>
+      socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"),
+    );
   });
   await new Promise((resolve) => upstream.listen(0, "127.0.0.1", resolve));
   const ours = await startOurs("0", upstream.address().port, "fresh");
@@ -175,7 +183,12 @@ try {
   for (const port of [direct, keepPort, freshPort]) await untilOpen(port);
   const [keep, fresh] = [await startOurs("0", direct, "keep"), await startOurs("0", direct, "fresh")];
   await measureHop("hop to a node", { direct, ours: keep, nginx: { child: nginxKeep, port: keepPort }, how: "keep" });
-  await measureHop("hop to a guest", { direct, ours: fresh, nginx: { child: nginxFresh, port: freshPort }, how: "fresh" });
+  await measureHop("hop to a guest", {
+    direct,
+    ours: fresh,
+    nginx: { child: nginxFresh, port: freshPort },
+    how: "fresh",
+  });
   await measureSockets();
 } finally {
   for (const child of children) child.kill("SIGKILL");

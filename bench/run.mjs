@@ -7,7 +7,9 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
-const { values } = parseArgs({ options: { only: { type: "string", default: "create,transfer,density,lifecycle,egress" } } });
+const { values } = parseArgs({
+  options: { only: { type: "string", default: "create,transfer,density,lifecycle,egress" } },
+});
 const here = dirname(fileURLToPath(import.meta.url));
 const dir = mkdtempSync(join(os.tmpdir(), "sandlot-bench-"));
 const BENCH_ROWS = join(dir, "rows");
