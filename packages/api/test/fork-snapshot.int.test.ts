@@ -215,6 +215,13 @@ describe("snapshots", () => {
     expect(await list("?name=d-two")).toEqual([]);
   });
 
+  it("refuse by name what newer clients can ask for and is not there", async () => {
+    const sandboxId = await at.create();
+    expect((await post(sandboxId, "snapshots", { memory: false })).body.message).toContain("is not supported yet");
+    expect((await post(sandboxId, "pause", { requireHealthyGuest: true })).status).toBe(501);
+    expect((await post(sandboxId, "snapshots", { memory: true })).status).toBe(201);
+  });
+
   it("that come to nothing leave nothing", async () => {
     const sandboxId = await at.create();
     at.node.sealRefusals.push(new ConnectError("io_uring", Code.FailedPrecondition));

@@ -146,7 +146,7 @@ describe("the store's state machine", () => {
       anOutcome.map((outcome) => new FinishCommand(outcome)),
       fc.tuple(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 0, max: 1 })).map((of) => new UpdateCommand(...of)),
     ];
-    const check = fc.asyncProperty(fc.commands(commands, { maxCommands: 30 }), async (asked) => {
+    const check = fc.asyncProperty(fc.commands(commands, { maxCommands: 30, size: "max" }), async (asked) => {
       const keyPrefix = `${crypto.randomUUID()}:`;
       const replicas = [0, 1].map(() => openState({ redisUrl: redis.url, keyPrefix }, { limits }));
       const real: Real = { replicas, joiners: [], told: new Map() };

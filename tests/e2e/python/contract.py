@@ -303,6 +303,35 @@ async def a_kill_ends_who_waits(box):
 
 
 @check()
+async def a_pause_keeps_files_and_processes(box):
+    await box.files.write("kept.txt", "kept")
+    handle = await box.commands.run("sleep 1000", background=True)
+    pid = handle.pid
+    await handle.disconnect()
+    pause = getattr(box, "pause", None) or box.beta_pause
+    await pause()
+    equal((await box.get_info()).state, e2b.SandboxState.PAUSED)
+    await box.connect(timeout=120)
+    equal(await box.files.read("kept.txt"), "kept")
+    assert any(process.pid == pid for process in await box.commands.list())
+
+
+@check()
+async def copies_and_snapshots_start_from_what_was(box):
+    if not hasattr(e2b.Sandbox, "fork") or not hasattr(e2b.Sandbox, "create_snapshot"):
+        return "this client has no fork"
+    await box.files.write("kept.txt", "kept")
+    copies = [wrapped(one) for one in await box.fork(count=2, timeout=60)]
+    equal(len({box.sandbox_id, *(copy.sandbox_id for copy in copies)}), 3)
+    for copy in copies:
+        equal(await copy.files.read("kept.txt"), "kept")
+        await copy.kill()
+    snapshot = await box.create_snapshot()
+    equal(snapshot.names, [])
+    equal(await box.delete_snapshot(snapshot.snapshot_id), True)
+
+
+@check()
 async def signed_addresses_are_made_for_files(box):
     value = box.download_url("hello world.txt", use_signature_expiration=60)
     value = await value if inspect.isawaitable(value) else value

@@ -1,5 +1,13 @@
 import { readSnapshotTemplates, readTemplate, type SnapshotName, type Team } from "@sandlot/db";
-import { isUuid, MAX_PAGE, parseCursor, parseSandboxId, parseTemplateReference, writeCursor } from "@sandlot/domain";
+import {
+  isUuid,
+  MAX_PAGE,
+  parseCursor,
+  parseSandboxId,
+  parseTemplateReference,
+  requestFaults,
+  writeCursor,
+} from "@sandlot/domain";
 import type { Handler } from "../http/handlers";
 import type { SandboxParts } from "../sandboxes/parts";
 import { snapshotSandbox } from "../sandboxes/snapshot-sandbox";
@@ -9,6 +17,7 @@ import { parseNewTags, parseOwnName } from "../templates/find-template";
 export function createSnapshot(parts: SandboxParts): Handler<"createSnapshot"> {
   return async ({ team, path, body }) => {
     const sandboxId = parseSandboxId(path.sandboxID);
+    if (body?.memory === false) throw requestFaults.not_supported({ what: "memory: false for a snapshot" });
     const name = body?.name === undefined ? undefined : nameOf(body.name, team);
     const { templateId } = await snapshotSandbox(parts, { key: { teamId: team.teamId, sandboxId }, name });
     return { status: 201, body: toInfo({ templateId, name, tag: name?.tag ?? "default" }) };

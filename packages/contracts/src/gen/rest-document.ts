@@ -5115,6 +5115,10 @@ export const restDocument: unknown = {
           "memory": {
             "type": "boolean",
             "description": "False keeps the disk only."
+          },
+          "requireHealthyGuest": {
+            "type": "boolean",
+            "description": "Not there yet: true is refused."
           }
         }
       },
@@ -5168,6 +5172,10 @@ export const restDocument: unknown = {
         "properties": {
           "name": {
             "type": "string"
+          },
+          "memory": {
+            "type": "boolean",
+            "description": "Not there yet: false is refused."
           }
         }
       },

@@ -1418,6 +1418,8 @@ export interface components {
         SandboxPause: {
             /** @description False keeps the disk only. */
             memory?: boolean;
+            /** @description Not there yet: true is refused. */
+            requireHealthyGuest?: boolean;
         };
         SandboxResume: {
             /**
@@ -1445,6 +1447,8 @@ export interface components {
         };
         NewSnapshot: {
             name?: string;
+            /** @description Not there yet: false is refused. */
+            memory?: boolean;
         };
         SnapshotInfo: {
             snapshotID: string;
