@@ -92,7 +92,7 @@ test("everything is killed outright after an answered pause: memory, files and t
   const { sandbox, first, words } = await makeCounter();
   await sandbox.pause();
   const pids = (await own.services()).map(({ pid }) => pid).filter((pid) => pid !== undefined);
-  assert.equal(pids.length, 6);
+  assert.ok(pids.length >= 6, `there are ${pids.length} processes`);
   for (const pid of pids) process.kill(pid, "SIGKILL");
   assert.ok(await dropFrozen(words), "its frozen machine was there");
   await own.sandlot("up", "--detach");
