@@ -1,7 +1,13 @@
 // The published code interpreter's client against our server, in a sandbox of its template.
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { codeSandbox } from "./code-interpreter.mjs";
+import { pythonWith } from "./python-packages.mjs";
+
+const run = promisify(execFile);
 
 const sandbox = await codeSandbox();
 
@@ -189,12 +195,12 @@ test("runs code only for those who have the sandbox's token", async () => {
 });
 
 test("runs Bash with state, errors apart, and through interrupts", async () => {
-  const run = (code, options) => sandbox.runCode(code, { language: "bash", ...options });
-  assert.deepEqual((await run("n=7; echo out; echo err >&2")).logs, { stdout: ["out\n"], stderr: ["err\n"] });
-  assert.deepEqual((await run("echo $n $V", { envs: { V: "it's" } })).logs.stdout.join(""), "7 it's\n");
-  assert.equal((await run("false")).error.value, "exit status 1");
-  await assert.rejects(run("sleep 60; echo not reached", { timeoutMs: 400 }), { name: "TimeoutError" });
-  assert.equal((await run("echo $n")).logs.stdout.join(""), "7\n");
+  const bash = (code, options) => sandbox.runCode(code, { language: "bash", ...options });
+  assert.deepEqual((await bash("n=7; echo out; echo err >&2")).logs, { stdout: ["out\n"], stderr: ["err\n"] });
+  assert.deepEqual((await bash("echo $n $V", { envs: { V: "it's" } })).logs.stdout.join(""), "7 it's\n");
+  assert.equal((await bash("false")).error.value, "exit status 1");
+  await assert.rejects(bash("sleep 60; echo not reached", { timeoutMs: 400 }), { name: "TimeoutError" });
+  assert.equal((await bash("echo $n")).logs.stdout.join(""), "7\n");
 });
 
 for (const language of ["javascript", "typescript", "js", "ts"]) {
@@ -232,4 +238,25 @@ test("the server comes back when it is killed", async () => {
   assert.equal((await sandbox.runCode("1 + 1")).text, "2");
   const kernels = await sandbox.commands.run("pgrep -fc 'python/[k]ernel.py' || true");
   assert.equal(kernels.stdout.trim(), "1");
+});
+
+test("the Python client sees the same, with both its faces", { timeout: 240_000 }, async (context) => {
+  const python = await pythonWith("e2b-code-interpreter==2.11.5");
+  if (python.problem !== undefined) return context.skip(python.problem);
+  const script = fileURLToPath(new URL("./python/code.py", import.meta.url));
+  const { stdout } = await run(python.path, [script, sandbox.sandboxId], { timeout: 120_000 });
+  const chart = [
+    "BarChart",
+    [
+      ["one", "g", 3],
+      ["two", "g", 4],
+    ],
+  ];
+  assert.deepEqual(JSON.parse(stdout), {
+    sync: {
+      ...{ text: "42", lines: [["out\n", true]], error: "ZeroDivisionError", envs: "b", cwd: "/tmp" },
+      ...{ timed_out: "TimeoutException", chart, again: "2" },
+    },
+    async: { text: "async", chart },
+  });
 });

@@ -14,6 +14,8 @@ from sandlot_kernel import formats  # noqa: E402
 
 def main():
     app = IPKernelApp.instance()
+    # A database on disk, written by a thread of its own: after a snapshot it is another file, and SQLite complains into the output.
+    app.config.HistoryManager.enabled = False
     app.initialize(sys.argv[1:])
     # What this program put there is not for the code's imports.
     sys.path.pop(0)
