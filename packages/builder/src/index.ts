@@ -1,5 +1,6 @@
 export { Builds, type BuildView } from "./builds/builds";
 export { openLayerIndex } from "./cache/layer-index";
+export { openPendingLayers } from "./cache/pending-layers";
 export { type Trimmed, trimCache } from "./cache/trim-cache";
 export { builderFaults } from "./faults";
 export { limits as builderLimits } from "./limits";

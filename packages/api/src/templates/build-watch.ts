@@ -20,6 +20,7 @@ import {
 import { every, sleep } from "@sandlot/lifetime";
 import type { Logger } from "@sandlot/telemetry";
 import { limits } from "../limits";
+import type { Node } from "../nodes/node";
 import type { NodeRegistry } from "../nodes/registry";
 
 export type BuildWatch = AsyncDisposable & {
@@ -71,11 +72,11 @@ export function startBuildWatch(parts: Parts): BuildWatch {
     async cancel({ buildId, templateId, nodeId, isStarted }, why) {
       const wasEnded = !(await markBuildFailed(parts.db, { buildId, reason: { message: why, step: "" } }));
       const node = nodeId === undefined ? undefined : parts.nodes.byId(nodeId);
-      if (isStarted && node !== undefined) {
+      if (isStarted && !wasEnded && node !== undefined) {
         // The builder ends what it has on its host; the answer to the user does not wait for that.
-        node.templates
-          .templateBuildDelete({ templateId, buildId, why }, { timeoutMs: limits.buildCancelMs })
-          .catch((thrown) => parts.logger.warn("a builder could not be told to stop", { buildId, nodeId, thrown }));
+        endOnNode(node, { templateId, buildId, why }).catch((thrown) =>
+          parts.logger.warn("a builder could not be told to stop", { buildId, nodeId, thrown }),
+        );
       }
       return !wasEnded;
     },
@@ -86,6 +87,12 @@ export function startBuildWatch(parts: Parts): BuildWatch {
       await Promise.all(followed.values());
     },
   };
+}
+
+/** Stops a build, and removes what it may have committed in the moment before. */
+export async function endOnNode(node: Node, of: { templateId: string; buildId: string; why: string }): Promise<void> {
+  await node.templates.templateBuildDelete(of, { timeoutMs: limits.buildCancelMs });
+  await node.sandboxes.deleteBuilds({ buildIds: [of.buildId] }, { timeoutMs: limits.endMs });
 }
 
 /** All of a team's or a template's; how many were cancelled. */
@@ -119,7 +126,11 @@ async function followToEnd({ db, nodes }: Parts, build: FollowedBuild, signal: A
       signal.throwIfAborted();
       // A moment for the start that is on its way there.
       const isOld = Date.now() - build.startedAtMs > limits.buildStartGraceMs;
-      if (ConnectError.from(thrown).code === Code.NotFound && isOld) return void (await fail(LOST));
+      if (ConnectError.from(thrown).code === Code.NotFound && isOld) {
+        const wasMine = await fail(LOST);
+        if (wasMine && node !== undefined) await endOnNode(node, { templateId, buildId, why: LOST });
+        return;
+      }
     }
     if (answer === undefined) {
       if (Date.now() - answeredAtMs > limits.builderSilentMs) return void (await fail(SILENT));

@@ -17,7 +17,7 @@ import { imageSources } from "@sandlot/oci-images";
 import { apiFaults } from "../faults";
 import { limits } from "../limits";
 import type { Node } from "../nodes/node";
-import { cancelAll } from "./build-watch";
+import { cancelAll, endOnNode } from "./build-watch";
 import type { TemplateParts } from "./parts";
 
 export type StartBody = components["schemas"]["TemplateBuildStartV2"];
@@ -90,6 +90,8 @@ export async function startBuild(
   } catch (thrown) {
     const why = thrown instanceof Error ? thrown.message : String(thrown);
     await markBuildFailed(db, { buildId, reason: { message: `The build could not be started: ${why}`, step: "" } });
+    // It may have begun all the same, behind an answer that did not come.
+    endOnNode(node, { templateId, buildId, why }).catch(() => undefined);
     throw apiFaults.build_not_started({ why }, thrown);
   }
   parts.builds.follow({ buildId, templateId, nodeId: node.id, startedAtMs });

@@ -64,6 +64,8 @@ const KEPT_BACK = new Set(["image_unpack_failed", "build_internal"]);
 function messageFor(thrown: unknown, onInternal: () => void): string {
   if (thrown instanceof Fault && SAID.test(thrown.code) && !KEPT_BACK.has(thrown.code)) return thrown.message;
   if (isFault(thrown, "storage_bad_context")) return thrown.message;
+  // A node that is full or short of disk: nothing of a user's is in these texts, and waiting helps.
+  if (thrown instanceof Fault && (thrown.kind === "limited" || thrown.kind === "disk_full")) return thrown.message;
   onInternal();
   return builderFaults.internal({}).message;
 }

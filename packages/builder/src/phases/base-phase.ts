@@ -37,9 +37,8 @@ export async function basePhase(parts: BuildParts, work: Work): Promise<Base> {
     return { layer: found, key, parent: undefined };
   }
   progress.phase({ what, key });
-  const layer = await fromImage(parts, work, recipe.base);
-  await parts.index.put({ scope, key, layer }, work.signal);
-  return { layer, key, parent: undefined };
+  const note = (layer: CachedLayer) => parts.index.put({ scope, key, layer }, work.signal);
+  return { layer: await fromImage(parts, work, { base: recipe.base, note }), key, parent: undefined };
 }
 
 async function fromTemplate(
@@ -68,8 +67,9 @@ async function fromTemplate(
 async function fromImage(
   parts: BuildParts,
   { bench, progress, signal }: Work,
-  base: RecipeBase & { kind: "image" },
+  of: { base: RecipeBase & { kind: "image" }; note: (layer: CachedLayer) => Promise<void> },
 ): Promise<CachedLayer> {
+  const { base } = of;
   const inTime = AbortSignal.any([signal, AbortSignal.timeout(limits.baseMs)]);
   const { buildId, env, family } = await pullAsBuild(parts, { base, progress }, inTime);
   const context = { user: "root", workdir: undefined, envs: env };
@@ -86,10 +86,12 @@ async function fromImage(
     );
     if (ended.problem !== undefined) throw builderFaults.configure_failed({ why: sayProblem(ended) });
   });
-  const provisioned = await bench.sealLayer({ context });
+  const layerOf = (sealed: string): CachedLayer => ({ buildId: sealed, context, isLayer: true });
+  const provisioned = await bench.sealLayer({ context }, (sealed) => of.note(layerOf(sealed)));
   await bench.settle();
   await parts.artifacts.remove([buildId], signal); // its layer lives on below the provisioned one
-  return { buildId: provisioned, context, isLayer: true };
+  await parts.pending.end(buildId);
+  return layerOf(provisioned);
 }
 
 /** The image as a build of one layer, nothing done to it yet. */
@@ -121,6 +123,7 @@ async function pullAsBuild(
     layers: [{ sha256: pulled.sha256, sizeBytes: pulled.sizeBytes }],
     ...{ user: "root", workdir: "", envs: pulled.env, envdVersion: "" },
   } as const;
+  await parts.pending.begin(buildId);
   await parts.artifacts.commit({ manifest, staged, layer: "image.erofs" });
   return { buildId, env: pulled.env, family: pulled.family };
 }

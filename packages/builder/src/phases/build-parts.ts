@@ -3,6 +3,7 @@ import type { Family, MirrorRule, PullImage } from "@sandlot/oci-images";
 import type { ArtifactStore, ObjectStore } from "@sandlot/storage";
 import type { Logger } from "@sandlot/telemetry";
 import type { LayerIndex } from "../cache/layer-index";
+import type { PendingLayers } from "../cache/pending-layers";
 import type { BuildMachines } from "../machines";
 
 export type BuildParts = {
@@ -11,6 +12,7 @@ export type BuildParts = {
   /** Uploaded contexts and the index of layers. */
   readonly buildCache: ObjectStore;
   readonly index: LayerIndex;
+  readonly pending: PendingLayers;
   readonly images: {
     readonly pull: PullImage;
     /** Shell text that makes an image of the family a template's base; run as root inside a machine of it. */

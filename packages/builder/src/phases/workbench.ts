@@ -53,8 +53,11 @@ export class Workbench implements AsyncDisposable {
     await this.#at(buildId);
   }
 
-  /** Seals the machine's disk as a build of its own. Committed in the background; `settle` waits for all of them. */
-  async sealLayer(facts: BuildFacts, then?: (buildId: string) => Promise<void>): Promise<string> {
+  /**
+   * Seals the machine's disk as a build of its own. Committed in the background; `settle` waits for all of them.
+   * @param then makes it known once it is there; a layer that nobody knows is removed at the builder's next start
+   */
+  async sealLayer(facts: BuildFacts, then: (buildId: string) => Promise<void>): Promise<string> {
     const held = this.#mustHold();
     await using stack = new AsyncDisposableStack();
     const staged = stack.use(await this.#parts.artifacts.stage());
@@ -66,8 +69,10 @@ export class Workbench implements AsyncDisposable {
     this.#commits = (async () => {
       await using _ = kept;
       await before;
+      await this.#parts.pending.begin(buildId);
       await this.#parts.artifacts.commit({ manifest, staged, layer: seal.layer.name });
-      await then?.(buildId);
+      await then(buildId);
+      await this.#parts.pending.end(buildId);
     })();
     this.#commits.catch(() => undefined); // told by settle
     held.diskAt = buildId;

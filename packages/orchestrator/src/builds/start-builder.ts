@@ -1,7 +1,14 @@
 /** The node as a builder of templates: role `template-manager`. */
 
 import type { BuildMachines } from "@sandlot/builder";
-import { Builds, builderLimits, openLayerIndex, type TemplateRouteParts, trimCache } from "@sandlot/builder";
+import {
+  Builds,
+  builderLimits,
+  openLayerIndex,
+  openPendingLayers,
+  type TemplateRouteParts,
+  trimCache,
+} from "@sandlot/builder";
 import { every } from "@sandlot/lifetime";
 import { PROVISION_VERSION, parseMirrors, provisionScript, pullImage } from "@sandlot/oci-images";
 import { type ArtifactStore, openObjectStore } from "@sandlot/storage";
@@ -25,8 +32,11 @@ export async function startBuilder(
     mirrors: parseMirrors(config.imageMirrors),
   };
   const index = openLayerIndex(buildCache);
+  const pending = openPendingLayers(buildCache, config.nodeId);
+  const left = await pending.sweep(artifacts);
+  if (left > 0) logger.info("layers of cut builds were removed", { layers: left });
   const builds = held.use(
-    new Builds({ machines, artifacts, buildCache, index, images, logger }, { atOnce: config.buildsAtOnce }),
+    new Builds({ machines, artifacts, buildCache, index, pending, images, logger }, { atOnce: config.buildsAtOnce }),
   );
   const trim = async (signal: AbortSignal): Promise<void> => {
     const trimmed = await trimCache({ buildCache, artifacts, nowMs: Date.now() }, signal);
