@@ -63,7 +63,15 @@ export async function bunTest(
   const dir = mkdtempSync(join(tmpdir(), "sandlot-junit-"));
   const outfile = join(dir, "junit.xml");
   const files = of.files.map((file) => `./${file}`);
-  const argv = [process.execPath, "test", "--reporter=junit", `--reporter-outfile=${outfile}`, ...files];
+  // A busy machine makes tests slow, not wrong: a case's time ends what hangs.
+  const argv = [
+    process.execPath,
+    "test",
+    "--timeout=30000",
+    "--reporter=junit",
+    `--reporter-outfile=${outfile}`,
+    ...files,
+  ];
   await runCounted(run, { ...of, argv }, () =>
     existsSync(outfile) ? countJunit(readFileSync(outfile, "utf8")) : undefined,
   );
