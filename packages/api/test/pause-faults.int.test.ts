@@ -183,10 +183,17 @@ describe("a lost node", () => {
     const sandboxId = await at.create({ timeout: 600 });
     await post(sandboxId, "pause");
     await post(sandboxId, "resume", { timeout: 600 });
+    const machine = at.node.running.get(sandboxId);
+    at.node.running.delete(sandboxId);
+    await until(async () => (await stateOf(sandboxId)) === "paused" && (await rowOf(sandboxId)) === "paused");
+    // And one that remembers it again: what runs counts, and is not started a second time.
+    if (machine !== undefined) at.node.running.set(sandboxId, machine);
+    await until(async () => (await stateOf(sandboxId)) === "running");
+    expect(await rowOf(sandboxId)).toBe("live");
     at.node.running.delete(sandboxId);
     await until(async () => (await stateOf(sandboxId)) === "paused" && (await rowOf(sandboxId)) === "paused");
     expect((await post(sandboxId, "resume")).status).toBe(201);
-  }, 30_000);
+  }, 60_000);
 });
 
 describe("a lost PostgreSQL", () => {

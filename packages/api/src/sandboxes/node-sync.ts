@@ -1,5 +1,5 @@
 /** Keeps the store and the nodes in step, and rebuilds a lost store from what the nodes have in their journals. */
-import { readSnapshot, settleAsPaused } from "@sandlot/db";
+import { readSnapshot, settleAsLive, settleAsPaused } from "@sandlot/db";
 import { every } from "@sandlot/lifetime";
 import type { SandboxRecord } from "@sandlot/state";
 import { limits } from "../limits";
@@ -58,6 +58,8 @@ async function take(parts: SandboxParts, node: Node, step: SyncStep): Promise<vo
       return;
     case "adopt":
       if (!(await state.sandboxes.adopt(step.record))) return;
+      // Should it have been taken for lost, nobody may resume what it was before.
+      await settleAsLive(parts.db, step.record);
       await putRoute(state, step.record);
       expiry.arm(step.record.endsAtMs);
       events.sandboxAdopted(step.record);
