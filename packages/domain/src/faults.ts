@@ -69,10 +69,6 @@ export const sandboxFaults = defineFaults("sandbox", {
     say: (f: { sandboxId: string }) =>
       `the node of sandbox '${f.sandboxId}' does not answer; whether it is saved will be found out when it does`,
   },
-  files_missing: {
-    kind: "unavailable",
-    say: (f: { sandboxId: string }) => `sandbox files for '${f.sandboxId}' not found`,
-  },
   unsettled: {
     kind: "unavailable",
     say: (f: { sandboxId: string }) => `where sandbox '${f.sandboxId}' is, is being found out: try again`,
