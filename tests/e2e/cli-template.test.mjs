@@ -38,7 +38,10 @@ after(async () => {
 
 test("e2b template create, list, publish, unpublish, delete", async () => {
   await writeFile(join(home, "note.txt"), "from the context\n");
-  await writeFile(join(home, "Dockerfile"), "FROM e2bdev/base\nCOPY note.txt /opt/note.txt\nRUN cat /opt/note.txt\n");
+  await writeFile(
+    join(home, "Dockerfile"),
+    `FROM e2bdev/base\nCOPY note.txt /opt/note.txt\nRUN cat /opt/note.txt # ${name}\n`,
+  );
   const made = await cli(["template", "create", name, "--cpu-count", "1", "--memory-mb", "256"]);
   assert.equal(made.status, 0, made.out);
   assert.match(made.out, /\[stdout\]: from the context/);
@@ -67,7 +70,7 @@ test("sandlot template build, ls, rm with a recipe of one's own", async () => {
     ...{ name: `${name}-own`, cpuCount: 1, memoryMB: 256, fromTemplate: "base" },
     steps: [
       { type: "COPY", args: [".", "/opt/"], context: "files" },
-      { type: "RUN", args: ["cat /opt/hello"] },
+      { type: "RUN", args: [`cat /opt/hello # ${name}`] },
     ],
   };
   await writeFile(join(home, "own/recipe.json"), JSON.stringify(recipe));
