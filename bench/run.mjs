@@ -1,5 +1,5 @@
 // All benchmarks, one table (Markdown). Needs an installation that does nothing else and the variables of `sandlot env`.
-//   node bench/run.mjs [--only create,transfer,density,lifecycle,egress]
+//   node bench/run.mjs [--only create,transfer,density,lifecycle,proxy,egress]
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import os from "node:os";
@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 const { values } = parseArgs({
-  options: { only: { type: "string", default: "create,transfer,density,lifecycle,egress" } },
+  options: { only: { type: "string", default: "create,transfer,density,lifecycle,proxy,egress" } },
 });
 const here = dirname(fileURLToPath(import.meta.url));
 const dir = mkdtempSync(join(os.tmpdir(), "sandlot-bench-"));

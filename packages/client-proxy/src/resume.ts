@@ -10,6 +10,8 @@ export type ResumeAsk = {
   readonly sandboxId: string;
   readonly port: number;
   readonly trafficToken: string | undefined;
+  /** Of a link to the port (our own). */
+  readonly linkToken?: string | undefined;
   readonly envdToken: string | undefined;
   readonly authorization: string | undefined;
 };
@@ -71,6 +73,7 @@ export function openResumer(client: ApiClient): (ask: ResumeAsk) => Promise<Resu
 /** Source: behaviour.md §3.2. */
 function metadataOf(ask: ResumeAsk): Headers {
   const headers = new Headers({ "e2b-sandbox-request-port": String(ask.port) });
+  if (ask.linkToken !== undefined) headers.set("sandlot-link-token", ask.linkToken);
   if (ask.trafficToken !== undefined) headers.set("e2b-traffic-access-token", ask.trafficToken);
   if (ask.envdToken !== undefined) headers.set("e2b-envd-access-token", ask.envdToken);
   if (ask.authorization !== undefined) headers.set("authorization", ask.authorization);

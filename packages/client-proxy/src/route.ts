@@ -9,6 +9,7 @@ import {
   parseTarget,
   plainAnswer,
   type Refusal,
+  readLink,
   refusals,
   renderRefusal,
   type SandboxTarget,
@@ -93,6 +94,7 @@ function askOf(request: ProxyRequest, target: SandboxTarget): ResumeAsk {
     sandboxId: target.sandboxId,
     port: target.port,
     trafficToken: request.headers.get("e2b-traffic-access-token"),
+    linkToken: readLink(request.target, request.headers)?.token,
     envdToken: request.headers.get("X-Access-Token"),
     authorization: request.headers.get("Authorization"),
   };

@@ -1,6 +1,6 @@
 /** Wakes a sandbox for traffic, where it was created to be woken (behaviour §3.3). What client-proxy asks when it knows no route. */
 import { readSnapshot, readTeam, type Snapshot } from "@sandlot/db";
-import { autoResumeTimeoutMs, ENVD_PORT, sandboxFaults, secretsEqual } from "@sandlot/domain";
+import { autoResumeTimeoutMs, ENVD_PORT, sandboxFaults, secretsEqual, verifyLink } from "@sandlot/domain";
 import type { SandboxRecord } from "@sandlot/state";
 import { limits } from "../limits";
 import { untilQuiet } from "../sandboxes/connect";
@@ -10,13 +10,20 @@ import { resumeSandbox as resumePaused } from "../sandboxes/resume-sandbox";
 import { putRoute } from "../sandboxes/route";
 
 /** Who is at the door, as client-proxy says in the call's metadata. */
-export type Visitor = { readonly port: number; readonly trafficToken: string; readonly envdToken: string };
+export type Visitor = {
+  readonly port: number;
+  readonly trafficToken: string;
+  readonly envdToken: string;
+  /** Of a link to the port (our own). */
+  readonly linkToken?: string;
+};
 
 export function visitorOf(headers: Headers): Visitor {
   return {
     port: Number(headers.get("e2b-sandbox-request-port") ?? Number.NaN),
     trafficToken: headers.get("e2b-traffic-access-token") ?? "",
     envdToken: headers.get("e2b-envd-access-token") ?? "",
+    linkToken: headers.get("sandlot-link-token") ?? "",
   };
 }
 
@@ -38,7 +45,7 @@ export async function resumeSandbox(parts: SandboxParts, sandboxId: string, visi
     if (record !== undefined) {
       // While it is being paused: only who would wake it waits for that.
       if (!record.autoResume) throw sandboxFaults.not_auto_resumed({ sandboxId });
-      assertMayWake(record, visitor);
+      assertMayWake(record, visitor, parts.clock.nowMs());
       await untilQuiet(parts, record);
       continue;
     }
@@ -55,7 +62,7 @@ async function wake(parts: SandboxParts, sandboxId: string, visitor: Visitor): P
   const record = assertWakes(parts, kept);
   const team = await readTeam(parts.db, kept.teamId);
   if (team === undefined || team.isBanned || team.isBlocked) throw sandboxFaults.not_auto_resumed({ sandboxId });
-  assertMayWake(record, visitor);
+  assertMayWake(record, visitor, parts.clock.nowMs());
   const { maxLengthHours: maxHours } = team;
   const timeoutMs = autoResumeTimeoutMs({ timeoutMs: record.autoResumeTimeoutMs ?? 0, maxHours });
   const { how, record: woken } = await resumePaused(parts, { team, sandboxId, timeoutMs, isColdBoot: false });
@@ -71,9 +78,14 @@ function assertWakes({ tokenSeed }: SandboxParts, kept: Snapshot): SandboxRecord
 }
 
 /** @throws Fault `sandbox_resume_denied`: a stranger must not wake what it could not talk to */
-function assertMayWake({ envdAccessToken, trafficAccessToken }: SandboxRecord, visitor: Visitor): void {
-  const isEnvd = visitor.port === ENVD_PORT;
+function assertMayWake(record: SandboxRecord, visitor: Visitor, nowMs: number): void {
+  const { sandboxId, envdAccessToken, trafficAccessToken } = record;
+  const { port } = visitor;
+  const isEnvd = port === ENVD_PORT;
   const wanted = isEnvd ? envdAccessToken : trafficAccessToken;
   const shown = isEnvd ? visitor.envdToken : visitor.trafficToken;
-  if (wanted !== undefined && !secretsEqual(shown, wanted)) throw sandboxFaults.resume_denied({});
+  if (wanted === undefined || secretsEqual(shown, wanted)) return;
+  const link = isEnvd ? "" : (visitor.linkToken ?? "");
+  if (link !== "" && verifyLink({ sandboxId, port, trafficToken: wanted }, link, nowMs) !== undefined) return;
+  throw sandboxFaults.resume_denied({});
 }

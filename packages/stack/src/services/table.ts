@@ -181,6 +181,7 @@ function clientProxySpec(of: ServiceInputs): ServiceSpec {
       ACME_DNS_HOOK: chosen(settings.acmeDnsHook),
       ACME_HTTP_PORT: String(settings.acmeHttpPort ?? 0),
       API_ADDRESS: `${reachableHost(settings.host)}:${settings.ports.api}`,
+      DOCKER_ADDRESS: `${reachableHost(settings.host)}:${settings.ports.docker}`,
       NAME_SERVER_HOST: chosen(settings.dnsHost),
       NAME_SERVER_PORT: String(settings.ports.dns),
       NAME_SERVER_ANSWERS: settings.dnsAnswer ?? addressOfHost(settings.host),
