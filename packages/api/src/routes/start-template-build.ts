@@ -1,5 +1,6 @@
 import type { Handler } from "../http/handlers";
 import type { TemplateParts } from "../templates/parts";
+import { pushedImage } from "../templates/pushed-image";
 import { findOwnBuild, recipeVersion, startBuild } from "../templates/start-build";
 
 /** POST /v2/templates/{templateID}/builds/{buildID} — from a recipe. */
@@ -12,15 +13,12 @@ export function startTemplateBuildV2(parts: TemplateParts): Handler<"startTempla
   };
 }
 
-/** The name under which builders find images that were pushed here; an operator's rule leads it to the backing registry. */
-export const PUSHED_IMAGES = "pushed.sandlot.internal/e2b/custom-envs";
-
 /** POST /templates/{templateID}/builds/{buildID} — from the image that was pushed: it is the whole recipe. */
 export function startTemplateBuild(parts: TemplateParts): Handler<"startTemplateBuild"> {
   return async ({ team, path }) => {
     const build = await findOwnBuild(parts, { team, templateId: path.templateID, buildId: path.buildID });
     const body = {
-      fromImage: `${PUSHED_IMAGES}/${build.templateId}:${build.buildId}`,
+      fromImage: pushedImage(build),
       startCmd: build.startCmd ?? "",
       readyCmd: build.readyCmd ?? "",
     };

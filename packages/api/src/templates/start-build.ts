@@ -19,6 +19,7 @@ import { limits } from "../limits";
 import type { Node } from "../nodes/node";
 import { cancelAll, endOnNode } from "./build-watch";
 import type { TemplateParts } from "./parts";
+import { mayBuildFrom } from "./pushed-image";
 
 export type StartBody = components["schemas"]["TemplateBuildStartV2"];
 type From = NonNullable<MessageInitShape<typeof TemplateConfigSchema>["from"]>;
@@ -67,7 +68,7 @@ export async function startBuild(
   if (!isMine) throw apiFaults.build_not_waiting({});
   let from: From;
   try {
-    from = await resolveFrom(parts, { team, body });
+    from = await resolveFrom(parts, { team, build, body });
   } catch (thrown) {
     if (!isFault(thrown)) throw thrown;
     // The answer is 202 all the same: the build has begun, and has failed.
@@ -106,12 +107,16 @@ export function pickBuilder(ready: readonly Node[]): Node {
 }
 
 /** @throws Fault for a reference that means nothing, or nothing that the team may use */
-async function resolveFrom(parts: TemplateParts, { team, body }: { team: Team; body: StartBody }): Promise<From> {
+async function resolveFrom(
+  parts: TemplateParts,
+  { team, build, body }: { team: Team; build: TemplateBuild; body: StartBody },
+): Promise<From> {
   if (body.fromTemplate) {
     const buildId = await readyBuild(parts, { team, input: body.fromTemplate });
     return { case: "fromTemplate", value: { alias: body.fromTemplate, buildId, isImage: false } };
   }
   const image = body.fromImage ?? "";
+  if (!mayBuildFrom(image, build)) throw templateFaults.missing({ reference: image });
   const [first] = imageSources(image, parts.mirrors);
   if (first?.kind !== "template") return { case: "fromImage", value: image };
   const buildId = await readyBuild(parts, { team, input: first.name });
