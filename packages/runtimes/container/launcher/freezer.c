@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define AGAIN_MS 60u
+
 const char *freezer_of(const struct config *config) {
     if (config->cgroup2 != NULL) return config->cgroup2;
     for (size_t i = 0; i < config->cgroup_count; i++) {
@@ -39,8 +41,16 @@ static bool is_frozen(const char *freezer) {
 }
 
 bool await_frozen(const char *freezer, unsigned ms) {
-    for (uint64_t until = monotonic_ms() + ms; !is_frozen(freezer);) {
-        if (monotonic_ms() >= until) return false;
+    uint64_t started = monotonic_ms(), again = started + AGAIN_MS;
+    while (!is_frozen(freezer)) {
+        uint64_t now = monotonic_ms();
+        if (now >= started + ms) return false;
+        if (now >= again) {
+            /* v1 can miss a process that is just being made, and then waits for it for ever: another try finds it. */
+            set_frozen(freezer, false);
+            set_frozen(freezer, true);
+            again = now + AGAIN_MS;
+        }
         usleep(200);
     }
     return true;

@@ -14,22 +14,14 @@
 /* CRIU trusts it only on a tmpfs, and probes the kernel for 50 to 100 ms without. */
 #define CRIU_CACHE "/run/criu.kdat"
 
-/* A copy that keeps a disk of another machine mounted would keep that machine's end waiting. */
-static void let_go_of_others(const char *machine_dir) {
-    char *node = strdup(machine_dir);
-    for (int level = 0; level < 2; level++) {
-        char *slash = strrchr(node, '/');
-        if (slash == NULL) fail("config", "machine_dir is not below a node's directory");
-        *slash = 0;
-    }
-    size_t length = strlen(node);
-    char *text = read_small_file("/proc/self/mountinfo");
-    for (char *line = text == NULL ? NULL : strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+/* A copy that keeps the disk of another machine mounted, of this installation or another, would keep its end waiting. */
+static void let_go_of_others(void) {
+    char *text = read_small_file("/proc/self/mountinfo"), *rest = NULL;
+    for (char *line = text == NULL ? NULL : strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
         char at[4096];
-        if (sscanf(line, "%*s %*s %*s %*s %4095s", at) != 1 || strncmp(at, node, length) != 0) continue;
-        if (strncmp(at + length, "/uppers/", 8) == 0 || strncmp(at + length, "/machines/", 10) == 0) umount2(at, MNT_DETACH);
+        if (sscanf(line, "%*s %*s %*s %*s %4095s", at) != 1) continue;
+        if (strstr(at, "/uppers/") != NULL || strstr(at, "/machines/") != NULL) umount2(at, MNT_DETACH);
     }
-    free(node);
 }
 
 static void copy_file(const char *from, const char *to) {
@@ -70,7 +62,7 @@ static void cover_tmp(const struct config *config, const char *self) {
 void enter_private_mounts(const struct config *config, const char *criu_cache) {
     if (unshare(CLONE_NEWNS) < 0) fail_errno("mounts", "unshare");
     if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0) fail_errno("mounts", "slave");
-    let_go_of_others(config->machine_dir);
+    let_go_of_others();
     char self[4096];
     ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
     if (length < 0) fail_errno("mounts", "own name");

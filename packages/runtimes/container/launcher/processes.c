@@ -1,10 +1,13 @@
 #include "processes.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 void journal_process(const struct config *config, const char *name, pid_t pid) {
@@ -62,6 +65,15 @@ void leave_service(const struct config *config) {
     char *path = format_path("%s/cgroup.procs", config->launcher_cgroup);
     if (write_file(path, "0") < 0) fail_errno("limits", "%s", path);
     free(path);
+}
+
+void enter_machine(pid_t init) {
+    int user = open_in_proc(init, "ns/user", O_RDONLY), mounts = open_in_proc(init, "ns/mnt", O_RDONLY);
+    if (setns(user, CLONE_NEWUSER) < 0 || setns(mounts, CLONE_NEWNS) < 0) fail_errno("namespaces", "cannot enter the machine");
+    if (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0) fail_errno("ids", "cannot take");
+    umask(0);
+    close(user);
+    close(mounts);
 }
 
 void await_signals_only(void) {

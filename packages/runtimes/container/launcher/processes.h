@@ -14,6 +14,8 @@ void place(const char *cgroup, pid_t pid);
 /* Gives the new user namespace of `pid` the machine's range of ids. */
 void map_ids(const struct config *config, pid_t pid);
 int open_in_proc(pid_t pid, const char *name, int flags);
+/* Makes the caller stand in the machine of `init` as its root: its ids, its mounts. */
+void enter_machine(pid_t init);
 /* Blocks the signals that the launcher waits for: a child's end, and SIGTERM. */
 void await_signals_only(void);
 #endif

@@ -184,16 +184,20 @@ static void before_it_runs(const struct config *config) {
     pid_t init = init_of_hook();
     int trees[LXCFS_FILES];
     take_lxcfs(config->lxcfs, trees);
-    int user = open_in_proc(init, "ns/user", O_RDONLY);
     enter(init, "net", CLONE_NEWNET);
     end_outside_connections();
     enter(init, "uts", CLONE_NEWUTS);
-    if (config->lxcfs != NULL) replace_lxcfs(trees, init);
-    else enter(init, "mnt", CLONE_NEWNS);
+    if (config->lxcfs != NULL) {
+        pid_t helper = fork(); /* it does not come back from the machine's mounts */
+        int status = 1;
+        if (helper == 0) {
+            replace_lxcfs(trees, init);
+            _exit(0);
+        }
+        if (helper < 0 || waitpid(helper, &status, 0) < 0 || status != 0) fail("lxcfs", "it cannot be shown");
+    }
     if (!config->new_identity) return;
-    if (setns(user, CLONE_NEWUSER) < 0) fail_errno("identity", "ns/user");
-    if (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0) fail_errno("ids", "cannot take");
-    umask(0);
+    enter_machine(init);
     give_identity(config);
 }
 

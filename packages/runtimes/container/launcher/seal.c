@@ -176,7 +176,7 @@ int seal_machine(const struct seal_request *request) {
     if (journaled_process(&config, "init.pid", &init) < 0) fail("seal", "the machine has ended");
     int status = 0;
     for (int tries = 0; tries < TRIES; tries++) {
-        if (request->criu != NULL) make_sealable(freezer);
+        if (request->criu != NULL) make_sealable(&config, freezer, init);
         status = write_seal(&config, request, freezer, init);
         if (!may_try_again(&config, status)) break;
     }

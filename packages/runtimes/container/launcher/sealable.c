@@ -1,5 +1,7 @@
 #include "sealable.h"
 #include "freezer.h"
+#include "identity.h"
+#include "processes.h"
 
 #include <dirent.h>
 #include <sched.h>
@@ -7,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define START_MS 3000u /* for the machine to come to a moment in which no program is being started */
@@ -20,22 +23,44 @@ static void refuse_traced(const char *pid) {
     free(path);
 }
 
-/* A file system whose server is frozen answers nobody, and whoever looks at it waits for ever. */
-static void refuse_fuse(const char *pid, char *seen, size_t room) {
+/* One line of mountinfo. True when it is the boot id's and its file has been removed: that can be mended. */
+static bool refuse_mount(const char *line) {
+    char root[4096] = "", at[4096] = "";
+    const char *type = strstr(line, " - ");
+    if (type == NULL || sscanf(line, "%*s %*s %*s %4095s %4095s", root, at) != 2) return false;
+    /* A file system whose server is frozen answers nobody, and whoever looks at it waits for ever. */
+    if (strncmp(type, " - fuse", 7) == 0 && strncmp(type, " - fuse.lxcfs ", 14) != 0) fail("unsealable", "a FUSE file system is mounted at %s", at);
+    size_t length = strlen(root);
+    if (length < 9 || strcmp(root + length - 9, "//deleted") != 0) return false;
+    if (strcmp(at, BOOT_ID) != 0) fail("unsealable", "what is mounted at %s has been removed", at);
+    return true;
+}
+
+/* True when the boot id wants mending. */
+static bool refuse_mounts(const char *pid, char *seen, size_t room) {
     char *path = format_path("/proc/%s/ns/mnt", pid), namespace[64] = "";
-    if (readlink(path, namespace, sizeof namespace - 1) < 0) return;
+    bool known = readlink(path, namespace, sizeof namespace - 1) < 0 || strcmp(namespace, seen) == 0;
     free(path);
-    if (strcmp(namespace, seen) == 0) return;
+    if (known) return false;
     snprintf(seen, room, "%s", namespace);
     path = format_path("/proc/%s/mountinfo", pid);
     char *text = read_small_file(path), *rest = NULL;
     free(path);
-    for (char *line = text == NULL ? NULL : strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
-        char *type = strstr(line, " - fuse"), at[256] = "";
-        if (type == NULL || strncmp(type, " - fuse.lxcfs ", 14) == 0) continue;
-        sscanf(line, "%*s %*s %*s %*s %255s", at);
-        fail("unsealable", "a FUSE file system is mounted at %s", at);
+    bool wants_mending = false;
+    for (char *line = text == NULL ? NULL : strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest))
+        if (refuse_mount(line)) wants_mending = true;
+    return wants_mending;
+}
+
+static void mend_boot_id(const struct config *config, pid_t init) {
+    int status = 1;
+    pid_t helper = fork();
+    if (helper == 0) {
+        enter_machine(init);
+        renew_boot_id(config);
+        _exit(0);
     }
+    if (helper < 0 || waitpid(helper, &status, 0) < 0 || status != 0) fail("unsealable", "its boot id has been removed and cannot be put back");
 }
 
 /* Between vfork and exec a parent waits in the kernel, where CRIU cannot reach it. */
@@ -93,12 +118,14 @@ static void await_no_start(const char *freezer) {
     }
 }
 
-void make_sealable(const char *freezer) {
+void make_sealable(const struct config *config, const char *freezer, pid_t init) {
     await_no_start(freezer);
     char *pids = processes_in(freezer), seen[64] = "", *rest = NULL;
+    bool wants_mending = false;
     for (char *pid = strtok_r(pids, "\n", &rest); pid != NULL; pid = strtok_r(NULL, "\n", &rest)) {
         refuse_traced(pid);
-        refuse_fuse(pid, seen, sizeof seen);
+        if (refuse_mounts(pid, seen, sizeof seen)) wants_mending = true;
     }
     free(pids);
+    if (wants_mending) mend_boot_id(config, init);
 }

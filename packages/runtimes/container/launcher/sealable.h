@@ -4,5 +4,5 @@
 
 /* Sees to it that nothing in a frozen machine would make CRIU hang or fail late. May let it run for some milliseconds.
  * Fails with the stage `unsealable` and a reason for the machine's owner. */
-void make_sealable(const char *freezer);
+void make_sealable(const struct config *config, const char *freezer, pid_t init);
 #endif

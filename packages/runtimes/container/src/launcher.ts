@@ -46,6 +46,8 @@ export async function launch(of: {
   machineId: string;
   configPath: string;
   logPath: string;
+  /** More of why it failed, when there is more. */
+  explain?: () => Promise<string | undefined>;
   signal: AbortSignal;
 }): Promise<Launched> {
   const log = openSync(of.logPath, "a", 0o600);
@@ -67,7 +69,9 @@ export async function launch(of: {
     const [kind, pid] = said.trim().split("\t");
     if (kind === "ready") return { initPid: Number(pid), exited: child.exited };
     const { stage, reason } = parseLauncherError(said);
-    throw containerFaults.launch_failed({ machineId: of.machineId, stage, reason });
+    const more = await of.explain?.();
+    const whole = more === undefined ? reason : `${reason} (${more})`;
+    throw containerFaults.launch_failed({ machineId: of.machineId, stage, reason: whole });
   } finally {
     of.signal.removeEventListener("abort", stop);
   }

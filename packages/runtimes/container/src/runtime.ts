@@ -1,19 +1,17 @@
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Gate } from "@sandlot/lifetime";
-import {
-  type Machine,
-  type MachineId,
-  machineFaults,
-  type Runtime,
-  type RuntimeCapabilities,
-  type RuntimeProbe,
-  type Seal,
-  type SealRequest,
-  type StartMachine,
+import type {
+  Machine,
+  MachineId,
+  Runtime,
+  RuntimeCapabilities,
+  RuntimeProbe,
+  StartMachine,
 } from "@sandlot/runtime-contract";
 import type { Cgroups } from "./cgroups";
 import type { ContainerRuntimeConfig, ContainerRuntimeParts } from "./config";
+import { errorsOf } from "./criu-log";
 import { containerFaults } from "./faults";
 import { dropHostLimits } from "./host-limits";
 import type { IdRanges } from "./ids";
@@ -31,13 +29,9 @@ import { launch, runLauncher } from "./launcher";
 import type { LayerMounts } from "./layers";
 import { limits } from "./limits";
 import { ContainerMachine } from "./machine";
+import { IMAGES_DIR, type LaunchPairs, MemorySeals } from "./memory-seals";
 import { probeContainerHost } from "./probe";
-import { CRIU_CACHE_PREFIX, proveMemorySeals } from "./prove-memory";
-import { CheckedFiles, checkSeal, layOutImages } from "./restore";
-import { type SealTools, sealMachine } from "./seal";
 import type { UpperPool } from "./uppers";
-
-type LaunchPairs = readonly (readonly [string, string | number | undefined])[];
 
 /** A machine without a slot has only its loopback: what `probe` starts. */
 export type StartRequest = Omit<StartMachine, "slot"> & {
@@ -59,43 +53,27 @@ export type ContainerRuntimeRooms = {
 
 export class ContainerRuntime implements Runtime {
   readonly name = "container";
-  #memory: { proven: boolean; problem?: string };
+  readonly #memory: MemorySeals;
   readonly #rooms: ContainerRuntimeRooms;
   readonly #machines = new Map<MachineId, ContainerMachine>();
   readonly #starting = new Map<MachineId, readonly string[]>();
   readonly #gate = new Gate(limits.startsAtOnce);
-  readonly #checked = new CheckedFiles();
   #hostBootId: string | undefined;
 
   constructor(rooms: ContainerRuntimeRooms) {
     this.#rooms = rooms;
-    this.#memory =
-      rooms.config.criuPath === undefined
-        ? { proven: false, problem: "CRIU 4.2.1 or newer is not installed" }
-        : { proven: true };
+    this.#memory = new MemorySeals({ config: rooms.config, bootId: () => this.#bootId() });
   }
 
   get capabilities(): RuntimeCapabilities {
-    const { proven, problem } = this.#memory;
-    return {
-      memorySnapshots: proven,
-      ...(problem === undefined ? {} : { memorySnapshotsProblem: problem }),
-      filesystemSnapshots: true,
-      diskLimit: true,
-      nestedContainers: false,
-      hardwareIsolation: false,
-    };
+    return { ...this.#memory.capabilities, diskLimit: true, nestedContainers: false, hardwareIsolation: false };
   }
 
   async probe(signal: AbortSignal): Promise<RuntimeProbe> {
     const { cgroups, config } = this.#rooms;
     const start = (request: StartRequest): Promise<ContainerMachine> => this.#startOne(request, signal);
     const probe = await probeContainerHost({ config, cgroupKind: cgroups.kind, start });
-    if (!probe.usable || config.criuPath === undefined) return probe;
-    const problem = await proveMemorySeals({ config, criuPath: config.criuPath, start, signal });
-    this.#memory = problem === undefined ? { proven: true } : { proven: false, problem };
-    const note = problem ?? `machines are sealed with their memory by ${config.criuPath}`;
-    return { ...probe, notes: [...probe.notes, note] };
+    return probe.usable ? { ...probe, notes: [...probe.notes, ...(await this.#memory.prove(start, signal))] } : probe;
   }
 
   start(request: StartMachine, signal: AbortSignal): Promise<Machine> {
@@ -193,7 +171,7 @@ export class ContainerRuntime implements Runtime {
       guestLayerDir,
       hostBootId: await this.#bootId(),
     };
-    const restore = await this.#layOut(of);
+    const restore = await this.#memory.layOut(of);
     await writeMachine({ dir, record, launchConfig: this.#launchConfig(dir, record, restore) });
     await Promise.all([
       cgroups.make(machineId, request.limits),
@@ -208,6 +186,7 @@ export class ContainerRuntime implements Runtime {
       machineId,
       configPath: join(dir, "launch.conf"),
       logPath: join(dir, "launcher.log"),
+      explain: async () => errorsOf(await readFile(join(dir, "restore.log"), "utf8").catch(() => "")).at(0),
       signal,
     });
     const machine = await this.#adopt(machineId, launched.initPid);
@@ -215,39 +194,10 @@ export class ContainerRuntime implements Runtime {
       const log = await readFile(join(dir, "launcher.log"), "utf8").catch(() => "");
       throw containerFaults.launch_failed({ machineId, stage: "init", reason: `it ended at once ${log.trim()}` });
     }
+    if (request.restore !== undefined)
+      void rm(join(dir, IMAGES_DIR), { recursive: true, force: true }).catch(() => undefined); // it goes with the machine then
     void launched.exited.then(() => machine.look());
     return machine;
-  }
-
-  /** What the launcher is told of a restore, nothing for a fresh start.
-   * @throws Fault `machine_seal_unreadable` */
-  async #layOut(of: { request: StartRequest; dir: string; idBase: number }): Promise<LaunchPairs> {
-    const from = of.request.restore;
-    if (from === undefined) return [["init_argument", of.request.initArgument]];
-    const criu = await this.#criu();
-    if (criu === undefined) throw machineFaults.seal_unreadable({ reason: "this host has no CRIU" });
-    await checkSeal(from, this.#checked);
-    const to = join(of.dir, "images");
-    const large = await layOutImages({ from, to, idBase: of.idBase });
-    return [
-      ["restore_dir", to],
-      ["criu", criu.path],
-      ["criu_cache", criu.cachePath],
-      ["new_identity", from.identity === "new" ? 1 : undefined],
-      ...large.map((path) => ["restore_file", path] as const),
-    ];
-  }
-
-  async #criu(): Promise<SealTools["criu"]> {
-    const { criuPath, nodeDir } = this.#rooms.config;
-    if (criuPath === undefined) return undefined;
-    return { path: criuPath, cachePath: join(nodeDir, `${CRIU_CACHE_PREFIX}${await this.#bootId()}`) };
-  }
-
-  async #seal(dir: string, request: SealRequest, signal: AbortSignal): Promise<Seal> {
-    const criu = await this.#criu();
-    if (request.memory && criu === undefined) throw machineFaults.unsealable({ reason: "this host has no CRIU" });
-    return sealMachine({ tools: { launcherPath: this.#rooms.config.launcherPath, criu }, dir, request, signal });
   }
 
   #launchConfig(dir: string, record: MachineRecord, restore: LaunchPairs): string {
@@ -287,7 +237,7 @@ export class ContainerRuntime implements Runtime {
       init,
       cgroups: this.#rooms.cgroups.of(machineId),
       clock: this.#rooms.parts.clock,
-      seal: (request, signal) => this.#seal(dir, request, signal),
+      seal: (request, signal) => this.#memory.seal({ dir, request, signal }),
       remove: () => this.#remove(machineId, record.idBase),
     });
     this.#machines.set(machineId, machine);
