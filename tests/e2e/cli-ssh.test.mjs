@@ -51,16 +51,7 @@ before(async () => {
   assert.equal((await sandlot("ssh-key", "add", `${key}.pub`)).code, 0);
   sandbox = await create();
 });
-after(async () => {
-  await sandlot("ssh-key", "rm", (await keyId()) ?? "");
-  rmSync(dir, { recursive: true });
-});
-
-async function keyId() {
-  const { stdout } = await sandlot("ssh-key", "ls", "--json");
-  const mine = readFileSync(`${key}.pub`, "utf8").split(" ")[1];
-  return JSON.parse(stdout).keys.find(({ publicKey }) => publicKey.includes(mine))?.id;
-}
+after(() => rmSync(dir, { recursive: true }));
 
 const ssh = (...words) => run("ssh", [...options(), `${sandbox.sandboxId}@127.0.0.1`, ...words]);
 
@@ -191,6 +182,16 @@ describe("who is not let in", () => {
     const made = await fetch(`${process.env.E2B_API_URL}/ssh-keys`, { method: "POST", headers, body });
     assert.equal(made.status, 201);
     assert.equal((await enter(stranger)).code, 255);
+  });
+
+  it("a key that was taken away", async () => {
+    const gone = join(dir, "gone");
+    await run("ssh-keygen", ["-q", "-t", "rsa", "-b", "2048", "-N", "", "-f", gone]);
+    assert.equal((await sandlot("ssh-key", "add", "--name", "to be gone", `${gone}.pub`)).code, 0);
+    assert.equal((await enter(gone)).code, 0);
+    assert.match((await sandlot("ssh-key", "ls")).stdout, /to be gone/);
+    assert.equal((await sandlot("ssh-key", "rm", "to be gone")).code, 0);
+    assert.equal((await enter(gone)).code, 255);
   });
 
   it("a key whose time is over", async () => {
