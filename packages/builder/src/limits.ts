@@ -25,7 +25,10 @@ export const limits = {
 
   /** Cached steps and uploads that nobody has used for so long are forgotten; how often that is looked for. */
   cacheKeepMs: 14 * 24 * 3_600_000,
-  cacheTrimMs: 6 * 3_600_000,
+  /** Often where that costs nothing; looking through a bucket does. */
+  cacheTrimMs: { local: 10 * 60_000, s3: 6 * 3_600_000 },
+  /** Of all teams' cached layers together, and of their uploads: beyond it those go whose last use is longest ago. */
+  cacheBytes: 20 * 1024 ** 3,
   /** An entry is marked as used at most this often. */
   cacheTouchMs: 24 * 3_600_000,
 

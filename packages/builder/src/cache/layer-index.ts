@@ -10,6 +10,8 @@ export type CachedLayer = {
   readonly context: StepContext;
   /** Made by a step and held by the cache alone; otherwise it is a template's, or another entry's. */
   readonly isLayer: boolean;
+  /** What the layer alone takes on the disk; 0 where it is not the cache's own. */
+  readonly sizeBytes: number;
 };
 
 export type LayerIndex = {
@@ -51,11 +53,16 @@ function indexKey(scope: string, key: string): string {
 /** An entry that cannot be understood is as good as none: the step is done again. */
 export function parseCachedLayer(text: string): CachedLayer | undefined {
   try {
-    const { buildId, context, isLayer } = JSON.parse(text);
+    const { buildId, context, isLayer, sizeBytes } = JSON.parse(text);
     if (typeof buildId !== "string" || typeof context?.user !== "string") return undefined;
     if (typeof context.envs !== "object" || context.envs === null) return undefined;
     const workdir = typeof context.workdir === "string" ? context.workdir : undefined;
-    return { buildId, context: { user: context.user, workdir, envs: context.envs }, isLayer: isLayer === true };
+    return {
+      buildId,
+      context: { user: context.user, workdir, envs: context.envs },
+      isLayer: isLayer === true,
+      sizeBytes: Number(sizeBytes) || 0,
+    };
   } catch {
     return undefined;
   }

@@ -18,8 +18,8 @@ afterAll(() => rm(directory, { recursive: true, force: true }));
 
 const { signal } = new AbortController();
 const context = { user: "user", workdir: undefined, envs: {} };
-const put = (key: string, buildId: string, isLayer: boolean) =>
-  index.put({ scope: "team", key, layer: { buildId, context, isLayer } }, signal);
+const put = (key: string, buildId: string, isLayer: boolean, sizeBytes = 0) =>
+  index.put({ scope: "team", key, layer: { buildId, context, isLayer, sizeBytes } }, signal);
 const age = (path: string) => utimes(join(directory, "team", path), 1, 1);
 
 describe(trimCache, () => {
@@ -40,6 +40,19 @@ describe(trimCache, () => {
     expect(removed).toEqual(["layer-1"]);
     expect((await index.find({ scope: "team", key: "young" }, signal))?.buildId).toBe("layer-2");
     expect(await store.head("team/files/young.tar", signal)).toBeDefined();
+  });
+
+  it("keeps no more than there is room for, the last used first", async () => {
+    for (const [at, name] of ["first", "second", "third"].entries()) {
+      await put(name, `layer-${name}`, true, 40);
+      await utimes(join(directory, "team/index", name), Date.now() / 1000 - 100 + at, Date.now() / 1000 - 100 + at);
+    }
+    const removed: string[] = [];
+    const artifacts = {
+      remove: async (ids: readonly string[]) => void removed.push(...ids),
+    } as unknown as ArtifactStore;
+    await trimCache({ buildCache: store, artifacts, nowMs: Date.now(), maxBytes: 100 }, signal);
+    expect(removed).toEqual(["layer-first"]);
   });
 
   it("keeps what is used, however long ago it was made", async () => {

@@ -41,9 +41,7 @@ export async function runInGuest(command: GuestCommand, signal: AbortSignal): Pr
       const what = [command.cmd, ...command.args].join(" ").slice(0, 200);
       throw builderFaults.step_too_long({ what, limitMs: command.timeoutMs }, thrown);
     }
-    return {
-      problem: `unavailable: the sandbox did not answer (${thrown instanceof Error ? thrown.message : thrown})`,
-    };
+    return { problem: "unavailable: the sandbox stopped answering" };
   }
 }
 

@@ -61,7 +61,11 @@ async function fromTemplate(
   const context = base.isImage
     ? { user: "root", workdir: undefined, envs }
     : { user, workdir: workdir === "" ? undefined : workdir, envs };
-  return { layer: { buildId: base.buildId, context, isLayer: false }, key, parent: base.isImage ? undefined : parent };
+  return {
+    layer: { buildId: base.buildId, context, isLayer: false, sizeBytes: 0 },
+    key,
+    parent: base.isImage ? undefined : parent,
+  };
 }
 
 async function fromImage(
@@ -86,12 +90,11 @@ async function fromImage(
     );
     if (ended.problem !== undefined) throw builderFaults.configure_failed({ why: sayProblem(ended) });
   });
-  const layerOf = (sealed: string): CachedLayer => ({ buildId: sealed, context, isLayer: true });
-  const provisioned = await bench.sealLayer({ context }, (sealed) => of.note(layerOf(sealed)));
+  const provisioned = await bench.sealLayer({ context }, of.note);
   await bench.settle();
   await parts.artifacts.remove([buildId], signal); // its layer lives on below the provisioned one
   await parts.pending.end(buildId);
-  return layerOf(provisioned);
+  return provisioned;
 }
 
 /** The image as a build of one layer, nothing done to it yet. */

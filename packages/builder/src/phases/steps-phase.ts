@@ -85,12 +85,9 @@ class Chain {
       ),
     );
     const note = (layer: CachedLayer) => this.#parts.index.put({ scope, key, layer }, signal);
-    if (hasChangedDisk) {
-      const layerOf = (buildId: string): CachedLayer => ({ buildId, context, isLayer: true });
-      return layerOf(await bench.sealLayer({ context }, (buildId) => note(layerOf(buildId))));
-    }
+    if (hasChangedDisk) return await bench.sealLayer({ context }, note);
     await bench.settle(); // the layer it names must be there before the index says so
-    const same = { buildId: before.buildId, context, isLayer: false };
+    const same = { buildId: before.buildId, context, isLayer: false, sizeBytes: 0 };
     await note(same);
     return same;
   }

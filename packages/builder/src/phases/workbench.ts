@@ -6,6 +6,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { newBuildSandboxId } from "@sandlot/domain";
 import type { BuildManifest, LoadedBuild } from "@sandlot/storage";
+import type { CachedLayer } from "../cache/layer-index";
 import { builderFaults } from "../faults";
 import { limits } from "../limits";
 import type { BuildMachine } from "../machines";
@@ -57,13 +58,14 @@ export class Workbench implements AsyncDisposable {
    * Seals the machine's disk as a build of its own. Committed in the background; `settle` waits for all of them.
    * @param then makes it known once it is there; a layer that nobody knows is removed at the builder's next start
    */
-  async sealLayer(facts: BuildFacts, then: (buildId: string) => Promise<void>): Promise<string> {
+  async sealLayer(facts: BuildFacts, then: (layer: CachedLayer) => Promise<void>): Promise<CachedLayer> {
     const held = this.#mustHold();
     await using stack = new AsyncDisposableStack();
     const staged = stack.use(await this.#parts.artifacts.stage());
     const seal = await held.machine.seal({ directory: staged.directory, memory: false }, this.#sealSignal());
     const buildId = randomUUID();
     const manifest = manifestOf({ buildId, held, seal, facts });
+    const layer = { buildId, context: facts.context, isLayer: true, sizeBytes: seal.layer.sizeBytes };
     const kept = stack.move();
     const before = this.#commits;
     this.#commits = (async () => {
@@ -71,13 +73,13 @@ export class Workbench implements AsyncDisposable {
       await before;
       await this.#parts.pending.begin(buildId);
       await this.#parts.artifacts.commit({ manifest, staged, layer: seal.layer.name });
-      await then(buildId);
+      await then(layer);
       await this.#parts.pending.end(buildId);
     })();
     this.#commits.catch(() => undefined); // told by settle
     held.diskAt = buildId;
     held.isHeavy = seal.layer.sizeBytes > limits.growBytes;
-    return buildId;
+    return layer;
   }
 
   /** Seals the machine as the build that the recipe is for, with its memory if asked. */

@@ -43,7 +43,7 @@ export async function startBuilder(
     if (trimmed.entries + trimmed.uploads > 0) logger.info("the build cache was trimmed", trimmed);
   };
   const onError = (thrown: unknown): void => logger.warn("the build cache could not be trimmed", { thrown });
-  held.use(every(builderLimits.cacheTrimMs, trim, onError));
+  held.use(every(builderLimits.cacheTrimMs[buildCache.kind], trim, onError));
   const whole = held.move();
   return { routes: { builds, buildCache, logger }, [Symbol.asyncDispose]: () => whole.disposeAsync() };
 }
