@@ -52,14 +52,14 @@ static void show(int tree, const char *at, bool directory) {
 
 /* CRIU makes a directory in /tmp that one killed in the middle leaves behind. On a tmpfs of our own it goes with us, where
  * nothing that we need lies below. */
-static void cover_tmp(const struct config *config, const char *self) {
-    const char *const needed[] = {config->machine_dir, config->criu, self};
+static void cover_tmp(const struct config *config, const char *self, const char *target) {
+    const char *const needed[] = {config->machine_dir, config->criu, self, target};
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
         if (needed[i] != NULL && strncmp(needed[i], "/tmp/", 5) == 0) return;
     if (mount("sandlot", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777") < 0) fail_errno("mounts", "/tmp");
 }
 
-void enter_private_mounts(const struct config *config, const char *criu_cache) {
+void enter_private_mounts(const struct config *config, const char *criu_cache, const char *target) {
     if (unshare(CLONE_NEWNS) < 0) fail_errno("mounts", "unshare");
     if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0) fail_errno("mounts", "slave");
     let_go_of_others();
@@ -68,7 +68,7 @@ void enter_private_mounts(const struct config *config, const char *criu_cache) {
     if (length < 0) fail_errno("mounts", "own name");
     self[length] = 0;
     int cache = criu_cache == NULL ? -1 : open(criu_cache, O_RDONLY | O_CLOEXEC); /* it may lie below /run */
-    cover_tmp(config, self);
+    cover_tmp(config, self, target);
     int slot = take(config->netns), lxcfs = take(config->lxcfs);
     if (mount("sandlot", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") < 0) fail_errno("mounts", "/run");
     if (symlink(self, CRIU_HOOK) < 0) fail_errno("mounts", CRIU_HOOK);

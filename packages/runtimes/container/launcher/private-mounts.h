@@ -10,8 +10,8 @@
 #define PRIVATE_LXCFS "/run/lxcfs"
 
 /* Gives this process mounts of its own, which follow the host's and go with it: /run is an empty tmpfs with what CRIU
- * learned of the kernel in an earlier run, and nothing of other machines is held. */
-void enter_private_mounts(const struct config *config, const char *criu_cache);
+ * learned of the kernel in an earlier run, and nothing of other machines is held. `target` is what will be written to; NULL when that lies in the machine's directory. */
+void enter_private_mounts(const struct config *config, const char *criu_cache, const char *target);
 /* Keeps what CRIU has learned for the next run. Fine when it learned nothing new. */
 void keep_criu_cache(const char *criu_cache);
 #endif

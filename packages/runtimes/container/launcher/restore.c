@@ -53,7 +53,7 @@ static void become_criu(const struct config *config, int from_launcher) {
     if (unshare(CLONE_NEWCGROUP) < 0) fail_errno("namespaces", "cgroup"); /* its cgroups are the root of what it can see */
     int root = receive_fd(from_launcher);
     if (root < 0) _exit(1); /* the launcher gave up, and has said why */
-    enter_private_mounts(config, config->criu_cache);
+    enter_private_mounts(config, config->criu_cache, NULL);
     char *at = format_path("%s/root", config->machine_dir);
     if (sys_move_mount(root, "", AT_FDCWD, at, MOVE_MOUNT_F_EMPTY_PATH) < 0) fail_errno("root", "cannot attach at %s", at);
     for (size_t i = 0; i < config->restore_file_count; i++) {

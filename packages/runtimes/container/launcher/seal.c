@@ -170,7 +170,7 @@ int seal_machine(const struct seal_request *request) {
 
     const char *freezer = freezer_of(&config);
     config.criu = request->criu;
-    enter_private_mounts(&config, request->criu_cache);
+    enter_private_mounts(&config, request->criu_cache, request->directory);
     view_upper(config.upper_dir, VIEW);
     pid_t init = 0;
     if (journaled_process(&config, "init.pid", &init) < 0) fail("seal", "the machine has ended");
