@@ -22,6 +22,8 @@ export const limits = {
   h2Streams: 1_000,
   /** What a client may send of one request before we have taken any. */
   h2WindowBytes: 1024 * 1024,
+  /** The same of all requests on its connection. */
+  h2ConnectionWindowBytes: 8 * 1024 * 1024,
   /** Requests that one HTTP/2 connection may break off in its life; then it is closed. */
   h2Resets: 10_000,
   /** Client connections, HTTP/2 requests counted as such; more are closed at once. */

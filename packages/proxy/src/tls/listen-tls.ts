@@ -92,6 +92,9 @@ function startH2(of: { keeper: Doorkeeper; limits: ProxyLimits; sessions: Set<Se
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
     session.on("error", () => undefined); // `close` follows and tells
+    // The window of all requests together, which settings do not reach. Not before the first request: Bun 1.4.5 would send it
+    // ahead of its own preface.
+    session.once("stream", () => session.setLocalWindowSize(limits.h2ConnectionWindowBytes));
     session.setTimeout(limits.clientIdleMs, () => session.close());
   });
   server.on("sessionError", () => undefined);
