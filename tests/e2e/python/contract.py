@@ -342,6 +342,32 @@ async def signed_addresses_are_made_for_files(box):
         equal(answer.read(), b"signed")
 
 
+@check()
+async def templates_are_built_tagged_and_refused_with_a_reason(box):
+    name = f"python-{box.sandbox_id[1:9]}"
+    face = e2b.AsyncTemplate if FACE == "async" else e2b.Template
+
+    async def ask(method, *args, **kwargs):
+        if FACE == "async":
+            return await getattr(face, method)(*args, **kwargs)
+        return await asyncio.to_thread(lambda: getattr(face, method)(*args, **kwargs))
+
+    lines = []
+    recipe = face().from_base_image().set_workdir("/srv").run_cmd(f"echo {name} | tee said")
+    small = {"cpu_count": 1, "memory_mb": 256}
+    info = await ask("build", recipe, name, on_build_logs=lambda line: lines.append(line.message), **small)
+    assert any(line.endswith(f"[stdout]: {name}") for line in lines), lines
+    await ask("assign_tags", f"{name}:default", ["v1"])
+    equal(sorted(tag.tag for tag in await ask("get_tags", name)), ["default", "v1"])
+    async with Box(template=f"{name}:v1") as made:
+        equal((await made.commands.run("cat said")).stdout, f"{name}\n")
+    failing = face().from_base_image().run_cmd("echo why; exit 5")
+    error = await raised(e2b.BuildException, ask("build", failing, name, **small))
+    assert "exit status 5" in str(error) and "why" in str(error), error
+    equal(await ask("exists", name), True)
+    equal(await box.delete_snapshot(info.template_id), True)
+
+
 async def main():
     for function in CHECKS:
         problem = skipped = None
