@@ -1,29 +1,29 @@
-// A sandbox that runs the code interpreter's server: from its template, or, where that is not built, from `base` by the same recipe.
-import { readdirSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+// A sandbox of the template `code-interpreter-v1`, as its client asks for it. Where it is not built, it is built here, from the shipped
+// recipe without the languages that take longest to install.
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after } from "node:test";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { Sandbox } from "@e2b/code-interpreter";
-import { sandboxUrl, until } from "./support.mjs";
+import { api, sandboxUrl } from "./support.mjs";
 
-const CHECKOUT = join(dirname(fileURLToPath(import.meta.url)), "../..");
-const TREE = join(CHECKOUT, "dist/code-interpreter");
-const recipe = JSON.parse(readFileSync(join(CHECKOUT, "templates/code-interpreter/recipe.json"), "utf8"));
+const run = promisify(execFile);
+const CHECKOUT = fileURLToPath(new URL("../..", import.meta.url));
+const NAME = "code-interpreter-v1";
 const PROGRAMS = { javascript: "/usr/local/bin/deno", r: "/usr/bin/R", java: "/usr/bin/java" };
-/** What every language but Python and Bash needs takes longer to install than its tests to run. */
-const FIRST_STEPS = 1;
+const HEAVY = /openjdk|irkernel/;
 
 /** The client's sandbox, with `lacks(language)`, which is false or a reason to skip, and `plainExecute` without a token. */
 export async function codeSandbox() {
-  const options = { timeoutMs: 900_000, envs: { OF_SANDBOX: "yes" } };
-  const held = process.env.SANDLOT_CODE_INTERPRETER_SANDBOX;
-  const made = held === undefined ? await Sandbox.create(options).catch(() => undefined) : await Sandbox.connect(held);
-  const sandbox = made ?? (await provision(await Sandbox.create("base", options)));
-  if (held === undefined) after(() => sandbox.kill());
-  const present = new Set(
-    (await sandbox.commands.run(`ls ${Object.values(PROGRAMS).join(" ")} || true`)).stdout.split("\n"),
-  );
-  sandbox.lacks = (language) => !present.has(PROGRAMS[language]) && `no ${language} in this sandbox`;
+  if ((await api("GET", `/templates/aliases/${NAME}`)).status !== 200) await buildSmall();
+  const sandbox = await Sandbox.create({ timeoutMs: 900_000, envs: { OF_SANDBOX: "yes" } });
+  after(() => sandbox.kill());
+  const { stdout } = await sandbox.commands.run(`ls ${Object.values(PROGRAMS).join(" ")} || true`);
+  const present = new Set(stdout.split("\n"));
+  sandbox.lacks = (language) => !present.has(PROGRAMS[language]) && `no ${language} in this template`;
   sandbox.plainExecute = (body) =>
     fetch(`${sandboxUrl}/execute`, {
       method: "POST",
@@ -33,26 +33,17 @@ export async function codeSandbox() {
   return sandbox;
 }
 
-async function provision(sandbox) {
-  for (const path of filesBelow(TREE)) {
-    await sandbox.files.write(path, new Blob([readFileSync(join(TREE, path))]), { user: "root" });
-    await sandbox.commands.run(`chmod a+rx ${path}`, { user: "root" });
+async function buildSmall() {
+  const recipe = JSON.parse(await readFile(join(CHECKOUT, "templates/code-interpreter/recipe.json"), "utf8"));
+  const steps = recipe.steps
+    .filter(({ args }) => !HEAVY.test(args[0]))
+    .map((step) => (step.context === undefined ? step : { ...step, context: join(CHECKOUT, step.context) }));
+  const dir = await mkdtemp(join(tmpdir(), "sandlot-code-interpreter-"));
+  try {
+    await writeFile(join(dir, "recipe.json"), JSON.stringify({ ...recipe, steps }));
+    const words = ["template", "build", join(dir, "recipe.json"), "--quiet", "--data", process.env.SANDLOT_DATA_DIR];
+    await run(join(CHECKOUT, "sandlot"), words, { timeout: 400_000 });
+  } finally {
+    await rm(dir, { recursive: true, force: true });
   }
-  for (const { args } of recipe.steps.filter((step) => step.type === "RUN").slice(0, FIRST_STEPS)) {
-    await sandbox.commands.run(args[0], { user: args[1], timeoutMs: 600_000 });
-  }
-  const start = await sandbox.commands.run(recipe.startCmd, { background: true, timeoutMs: 0 });
-  await start.disconnect();
-  await until(() => sandbox.commands.run(recipe.readyCmd).catch(() => undefined), {
-    withinMs: 60_000,
-    what: "the server",
-  });
-  return sandbox;
-}
-
-function filesBelow(root, path = "") {
-  return readdirSync(join(root, path), { withFileTypes: true }).flatMap((entry) => {
-    const below = `${path}/${entry.name}`;
-    return entry.isDirectory() ? filesBelow(root, below) : entry.name.startsWith(".") ? [] : [below];
-  });
 }

@@ -4,10 +4,13 @@ import { execFile } from "node:child_process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { Sandbox } from "@e2b/code-interpreter";
 import { codeSandbox } from "./code-interpreter.mjs";
 import { pythonWith } from "./python-packages.mjs";
+import { api } from "./support.mjs";
 
 const run = promisify(execFile);
+const keepsNoMemory = process.env.SANDLOT_TEST_CRIU === "" && "pauses keep no memory on this machine";
 
 const sandbox = await codeSandbox();
 
@@ -259,4 +262,32 @@ test("the Python client sees the same, with both its faces", { timeout: 240_000 
     },
     async: { text: "async", chart },
   });
+});
+
+test("variables and running kernels survive a pause", { skip: keepsNoMemory, timeout: 120_000 }, async () => {
+  await sandbox.runCode("import random; over_pause = 7");
+  await sandbox.pause();
+  const resumed = await Sandbox.connect(sandbox.sandboxId, { timeoutMs: 600_000 });
+  assert.equal((await resumed.runCode("over_pause")).text, "7");
+});
+
+test("E5 forks keep variables, and draw other random numbers", { skip: keepsNoMemory, timeout: 120_000 }, async () => {
+  await sandbox.runCode("import random, numpy; random.seed(1); numpy.random.seed(1); before_fork = 'here'");
+  await sandbox.runCode("RANDOM=1; fork_me=here", { language: "bash" });
+  const { json } = await api("POST", `/sandboxes/${sandbox.sandboxId}/fork`, { body: { count: 2, timeout: 120 } });
+  const forks = await Promise.all(json.map((fork) => Sandbox.connect(fork.sandbox.sandboxID)));
+  try {
+    const draw = "(before_fork, random.random(), numpy.random.rand())";
+    const drawn = await Promise.all(forks.map((fork) => fork.runCode(draw)));
+    for (const { text } of drawn) assert.match(text ?? "", /^\('here', /);
+    const [one, two] = drawn.map(({ text }) => text.split(", "));
+    assert.notEqual(one[1], two[1]);
+    assert.notEqual(one[2], two[2]);
+    const shells = await Promise.all(
+      forks.map((fork) => fork.runCode("echo $fork_me $RANDOM$RANDOM", { language: "bash" })),
+    );
+    assert.equal(new Set(shells.map(({ logs }) => logs.stdout.join(""))).size, 2);
+  } finally {
+    await Promise.all(forks.map((fork) => fork.kill()));
+  }
 });

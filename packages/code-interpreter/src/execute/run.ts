@@ -1,4 +1,5 @@
 /** Runs one piece of code on one kernel and tells what comes of it. */
+import { sleep } from "@sandlot/lifetime";
 import type { Kernel } from "../kernels/kernel";
 import { errorLine, lineOf, type OutputLine } from "./lines";
 
@@ -10,11 +11,12 @@ export type Run = {
 };
 
 /**
- * Ends when the kernel has replied and is idle: all output has been told by then.
+ * Ends when the kernel has replied, is idle and, where it needs that, has been quiet: all output has been told by then.
  * @returns why the kernel died, or undefined when it is well
  */
 export async function runOnKernel(kernel: Kernel, { as, code, onLine }: Run): Promise<string | undefined> {
   const done = Promise.withResolvers<undefined>();
+  let lastMs = performance.now();
   const seen = { idle: false, reply: false, error: false };
   const isSilent = as === "silent";
   const content = {
@@ -37,7 +39,12 @@ export async function runOnKernel(kernel: Kernel, { as, code, onLine }: Run): Pr
       const line = lineOf(message, Date.now());
       if (line !== undefined) onLine(line);
     }
+    lastMs = performance.now();
     if (seen.idle && seen.reply) done.resolve(undefined);
   });
-  return await Promise.race([done.promise, kernel.ended]);
+  const death = await Promise.race([done.promise, kernel.ended]);
+  if (death !== undefined) return death;
+  const { settleMs } = kernel.spec;
+  for (let leftMs = settleMs; leftMs > 0; leftMs = lastMs + settleMs - performance.now()) await sleep(leftMs);
+  return undefined;
 }
