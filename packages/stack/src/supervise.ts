@@ -1,6 +1,6 @@
 /** Keeps an installation's processes alive: in the foreground of `up`, or as the process that `up --detach` leaves. */
 import { join } from "node:path";
-import { readMark, runningPostgres, spawnDetached } from "@sandlot/host";
+import { endProcess, readMark, runningPostgres, spawnDetached } from "@sandlot/host";
 import { sleep } from "@sandlot/lifetime";
 import type { Logger } from "@sandlot/telemetry";
 import { stackFaults } from "./faults";
@@ -43,6 +43,15 @@ export function supervise({ dataDir, log }: { dataDir: string; log: Logger }): A
 
 export function runningSupervisor(dataDir: string): number | undefined {
   return readMark(pathsOf(dataDir).supervisor)?.pid;
+}
+
+/**
+ * Ends one that an earlier `up` left and that watches what that version of the program knew of: two would bring back what the
+ * other one has ended. What it watched lives on.
+ */
+export async function endOlderSupervisor(dataDir: string): Promise<void> {
+  const mark = readMark(pathsOf(dataDir).supervisor);
+  if (mark !== undefined && mark.pid !== process.pid) await endProcess(mark, { graceMs: 5_000 });
 }
 
 /** Leaves a supervisor behind that outlives this command. @throws Fault `stack_service_not_ready` */

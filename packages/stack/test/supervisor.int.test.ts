@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
-import { endProcess, isRunning, type ProcessMark, readMark, spawnDetached, writeMark } from "@sandlot/host";
+import { endProcess, isRunning, markOf, type ProcessMark, readMark, spawnDetached, writeMark } from "@sandlot/host";
 import { silentLogger } from "@sandlot/telemetry";
 import { temporaryDirectory } from "@sandlot/testkit";
 import { holdLock } from "../src/lock";
@@ -35,6 +35,18 @@ test("brings back what was killed, leaves alone what is ended on purpose, and ou
     await pause(500);
     expect(find()).toBeUndefined();
   }
+  // One that was replaced brings nothing back, whatever ends.
+  const third = await start();
+  const other = await spawnDetached({ argv: ["sleep", "600"], logPath: paths.log("other") });
+  writeMark(paths.supervisor, other.mark);
+  await pause(250);
+  await endProcess(third);
+  await pause(500);
+  expect(find()).toBeUndefined();
+  await endProcess(other.mark);
+  const mine = markOf(process.pid);
+  if (mine !== undefined) writeMark(paths.supervisor, mine);
+
   await watch[Symbol.asyncDispose]();
   expect(readMark(paths.supervisor)).toBeUndefined();
   const left = await start();

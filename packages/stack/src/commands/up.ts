@@ -8,7 +8,7 @@ import { runningService } from "../services/process";
 import { SERVICE_NAMES } from "../services/table";
 import { resolveSettings, type Settings, type SettingsRequest } from "../settings";
 import { reserveSlotCidr } from "../slot-cidr";
-import { detachSupervisor } from "../supervise";
+import { detachSupervisor, endOlderSupervisor } from "../supervise";
 import { down } from "./down";
 import { isSupervised } from "./status";
 
@@ -37,6 +37,7 @@ export async function up(of: {
   const wasEmpty = SERVICE_NAMES.every((name) => runningService(pathsOf(dataDir), name) === undefined);
   try {
     await bringUp({ settings, progress: of.progress, env: of.env, signal: of.signal });
+    await endOlderSupervisor(dataDir);
     if (of.isDetached) await detachSupervisor(dataDir);
   } catch (thrown) {
     lock[Symbol.dispose]();

@@ -32,6 +32,8 @@ export function startSupervisor(of: { paths: DataPaths; watched: readonly Watche
       for (const one of watched) {
         // Whoever holds the lock is starting and ending processes on purpose.
         if (readMark(paths.lock) !== undefined) return;
+        // Whom the mark does not name has been replaced, or was ended together with everything else.
+        if (readMark(paths.supervisor)?.pid !== process.pid) return;
         await look(one, state.get(one.name) ?? { fails: 0, revivedAtMs: 0, notBeforeMs: 0 }, log);
       }
     },
