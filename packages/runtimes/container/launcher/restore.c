@@ -26,14 +26,20 @@
 #include <unistd.h>
 
 
+/* Nobody reads what a helper says, and nobody ends it, once its launcher is dead. */
+static void end_with(pid_t launcher) {
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != launcher) _exit(1);
+}
+
 /* A user namespace with the ids that CRIU is going to give the machine's: layers are mapped before there is one. */
 static int make_user_namespace(const struct config *config) {
     struct clone_args args = {.flags = CLONE_NEWUSER, .exit_signal = SIGCHLD};
-    pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+    pid_t launcher = getpid(), pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
     if (pid < 0) fail_errno("namespaces", "clone3");
     if (pid == 0) {
-        pause();
-        _exit(0);
+        syscall(SYS_close_range, 0u, ~0u, 0u); /* the starter waits for the end of what this could still write to */
+        end_with(launcher);
+        for (;;) pause();
     }
     map_ids(config, pid);
     int userns = open_in_proc(pid, "ns/user", O_RDONLY);
@@ -93,9 +99,10 @@ static pid_t clone_criu(const struct config *config, int pair[2], int lock) {
         args.flags |= CLONE_INTO_CGROUP;
         args.cgroup = (uint64_t)cgroup;
     }
-    pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+    pid_t launcher = getpid(), pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
     if (pid < 0) fail_errno("restore", "clone3");
     if (pid == 0) {
+        end_with(launcher);
         close(lock);
         close(pair[0]);
         become_criu(config, pair[1]);
