@@ -2,7 +2,9 @@
  * The node as its own process, with the real runtime, network and envd. Needs root, `dist/` with launcher and guest
  * layer, and SANDLOT_TEST_BASE_EROFS: an image of a Debian root.
  */
+import { once } from "node:events";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { basename, join } from "node:path";
 import { createClient, type Interceptor } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
@@ -31,6 +33,19 @@ export function whyNot(): string | undefined {
 }
 
 export type RealNode = Awaited<ReturnType<typeof realNode>>;
+
+/** The node's doors open one after another. */
+async function isOpen(port: number): Promise<boolean> {
+  const socket = connect({ host: "127.0.0.1", port });
+  try {
+    await once(socket, "connect");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
 
 export async function realNode(of: { tag: string; slotCidr: string; env?: Record<string, string> }) {
   const dir = mkdtempSync("/var/tmp/sandlot-node-");
@@ -86,7 +101,7 @@ export async function realNode(of: { tag: string; slotCidr: string; env?: Record
   }
   async function isHealthy(): Promise<boolean> {
     const answer = await fetch(`http://127.0.0.1:${proxyPort}/health`, { keepalive: false }).catch(() => undefined);
-    return answer?.status === 200;
+    return answer?.status === 200 && (await isOpen(grpcPort));
   }
   async function stop(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
     child?.kill(signal);
