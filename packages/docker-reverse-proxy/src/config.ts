@@ -4,7 +4,7 @@ export type DockerReverseProxyConfig = {
   readonly listenHost: string;
   readonly port: number;
   readonly postgresUrl: string;
-  /** Where clients reach this proxy; `https://docker.<domain>` when empty. It is the realm that they are sent to for tokens. */
+  /** Where clients are sent for tokens; when empty, to where their request went. */
   readonly publicUrl: string;
   /** The backing registry. */
   readonly registryUrl: string;
@@ -25,13 +25,12 @@ export function dockerReverseProxyConfig(env: Env, seen: ConfigEntry[] = []): Do
   return readEnv(
     env,
     (read) => {
-      const domain = read.text("DOMAIN_NAME", "sandlot.test");
       const type = read.oneOf("REGISTRY_CREDENTIALS", ["none", "registry", "gcp", "aws"], "none");
       return {
         listenHost: read.text("LISTEN_HOST", "127.0.0.1"),
         port: read.port("DOCKER_PROXY_PORT", 5000),
         postgresUrl: read.text("POSTGRES_CONNECTION_STRING"),
-        publicUrl: read.text("DOCKER_PROXY_PUBLIC_URL", `https://docker.${domain}`),
+        publicUrl: read.text("DOCKER_PROXY_PUBLIC_URL", ""),
         registryUrl: read.text("REGISTRY_URL", "http://127.0.0.1:5006"),
         repositoryPrefix: read.text("REGISTRY_REPOSITORY_PREFIX", "e2b/custom-envs"),
         upstream: {

@@ -44,7 +44,7 @@ async function answer(parts: ServeParts, request: Request): Promise<Response> {
   if (!pathname.startsWith("/v2/") && pathname !== "/v2") return notFound();
   const token = /^Bearer\s+(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
   const grant = token === undefined ? undefined : tokens.read(token);
-  if (grant === undefined) return challenge(config.publicUrl);
+  if (grant === undefined) return challenge(config.publicUrl, request);
   if (pathname === "/v2/" || pathname === "/v2") return known();
   if (UPLOADS.test(pathname)) return await passOn(request, { config, path: pathname, authorization: grant.upstream });
   const path = parsePath(pathname);

@@ -49,7 +49,7 @@ beforeAll(async () => {
   proxy = await startDockerReverseProxy(
     {
       ...{ listenHost: "127.0.0.1", port, postgresUrl: postgres.connectionString, registryUrl, logLevel: "error" },
-      publicUrl: `http://127.0.0.1:${port}`,
+      publicUrl: "",
       repositoryPrefix: "sandlot/pushed",
       upstream: { type: "none" },
     },
@@ -178,6 +178,8 @@ describe("the token flow", () => {
     expect(refused.headers.get("www-authenticate")).toStartWith(
       `Bearer realm="http://127.0.0.1:${proxy.port}/v2/token"`,
     );
+    const outside = await get("/v2/", { "x-forwarded-proto": "https", host: "docker.box.test:3443" });
+    expect(outside.headers.get("www-authenticate")).toStartWith('Bearer realm="https://docker.box.test:3443/v2/token"');
     expect(refused.headers.get("docker-distribution-api-version")).toBe("registry/2.0");
     expect((await get("/v2/token")).status).toBe(400);
     expect((await get("/v2/token", basic("someone", TOKEN))).status).toBe(400);

@@ -226,8 +226,6 @@ function dockerSpec(of: ServiceInputs): ServiceSpec {
       ...inherited(),
       LISTEN_HOST: settings.host,
       DOCKER_PROXY_PORT: String(docker),
-      DOCKER_PROXY_PUBLIC_URL: `http://${host.includes(":") ? `[${host}]` : host}:${docker}`,
-      DOMAIN_NAME: settings.domain,
       POSTGRES_CONNECTION_STRING: postgresUrl(of),
       REGISTRY_URL: `http://127.0.0.1:${registry}`,
     },
