@@ -39,6 +39,7 @@ export class ClientConnection implements ExchangeClient {
   /** Read, not yet used. */
   #pending: Buffer = NO_BYTES;
   #scanned = 0;
+  #isPaused = false;
   #current: Current | undefined;
   /** When the connection has had its time in this stage. */
   #deadlineMs: number;
@@ -78,7 +79,7 @@ export class ClientConnection implements ExchangeClient {
       this.#refuseFraming(thrown);
     }
     const isHeld = this.#stage === "deciding" || (this.#stage === "exchange" && this.#current?.body.isDone === true);
-    if (isHeld && this.#pending.length >= this.#parts.limits.readAheadBytes) this.#socket.pause();
+    if (isHeld && this.#pending.length >= this.#parts.limits.readAheadBytes) this.pause();
   }
 
   #takeHead(): void {
@@ -127,12 +128,16 @@ export class ClientConnection implements ExchangeClient {
 
   #requestOf(current: Current): ProxyRequest {
     const { head } = current;
+    const socket = this.#socket;
     return {
       method: head.method,
       target: head.target,
       host: head.host,
       headers: head.headers,
-      remoteAddress: this.#socket.remoteAddress,
+      // The system is asked only by who wants to know.
+      get remoteAddress() {
+        return socket.remoteAddress;
+      },
       get signal() {
         current.abort ??= new AbortController();
         return current.abort.signal;
@@ -218,7 +223,7 @@ export class ClientConnection implements ExchangeClient {
 
   #next(close: boolean): void {
     this.#current = undefined;
-    this.#socket.resume();
+    this.#goOn();
     if (close) {
       this.#linger();
       return;
@@ -226,14 +231,14 @@ export class ClientConnection implements ExchangeClient {
     this.#stage = "idle";
     this.#deadlineMs = this.#parts.nowMs() + this.#parts.limits.clientIdleMs;
     // A client that sends requests but reads no answers gets no further ones taken.
-    if (this.#outlet.isFull) this.#socket.pause();
+    if (this.#outlet.isFull) this.pause();
     // Not in this call: a client that pipelines must not grow the stack.
     else if (this.#pending.length > 0) queueMicrotask(() => this.#stage === "idle" && this.#advance());
   }
 
   #onRoom(): void {
     if (this.#stage === "idle") {
-      this.#socket.resume();
+      this.#goOn();
       this.#advance();
     } else this.#current?.exchange?.onClientRoom();
   }
@@ -255,10 +260,18 @@ export class ClientConnection implements ExchangeClient {
     return this.#outlet.write(bytes);
   }
   pause(): void {
+    this.#isPaused = true;
     this.#socket.pause();
   }
+
+  #goOn(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#socket.resume();
+  }
+
   resume(): void {
-    if (this.#stage === "exchange" || this.#stage === "tunnel") this.#socket.resume();
+    if (this.#stage === "exchange" || this.#stage === "tunnel") this.#goOn();
   }
   onAnswered(close: boolean): void {
     this.#next(close);

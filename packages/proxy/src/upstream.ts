@@ -20,6 +20,7 @@ export class Upstream {
   idleSinceMs = 0;
   readonly outlet: Outlet;
   readonly #socket: Socket<Upstream>;
+  #isPaused = false;
 
   constructor(socket: Socket<Upstream>) {
     this.#socket = socket;
@@ -27,9 +28,12 @@ export class Upstream {
   }
 
   pause(): void {
+    this.#isPaused = true;
     this.#socket.pause();
   }
   resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
     this.#socket.resume();
   }
   /** Resets the connection; no event follows to the user. */

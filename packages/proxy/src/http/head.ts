@@ -20,24 +20,25 @@ export type ResponseHead = {
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}) ([\x21-\x7e\x80-\xff]+) HTTP\/1\.([01])$/;
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
-/** Control characters, and CR or LF that are no line's end. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what it looks for
-const BAD_TEXT = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/;
-const LF_ALONE = /(?<!\r)\n/;
+const BAD_TEXT = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/;
+const HEAD_END = Buffer.from("\r\n\r\n");
+const LINE_AND_EMPTY_LINE = Buffer.from("\n\r\n");
+const TWO_LINE_ENDS = Buffer.from("\n\n");
 
 /** Where the head ends in `bytes`, the empty line included; -1 when it is not all there. `from` has been looked at. */
 export function findRequestEnd(bytes: Buffer, from: number): number {
-  const at = bytes.indexOf("\r\n\r\n", Math.max(0, from - 3), "latin1");
+  const at = bytes.indexOf(HEAD_END, Math.max(0, from - 3));
   return at < 0 ? -1 : at + 4;
 }
 
 /** As `findRequestEnd`, but guests may end lines with LF alone. */
 export function findResponseEnd(bytes: Buffer, from: number): number {
-  for (let at = bytes.indexOf(10, Math.max(0, from - 2)); at >= 0; at = bytes.indexOf(10, at + 1)) {
-    if (bytes[at + 1] === 10) return at + 2;
-    if (bytes[at + 1] === 13 && bytes[at + 2] === 10) return at + 3;
-  }
-  return -1;
+  const since = Math.max(0, from - 2);
+  const usual = bytes.indexOf(LINE_AND_EMPTY_LINE, since);
+  const bare = bytes.indexOf(TWO_LINE_ENDS, since);
+  if (bare >= 0 && (usual < 0 || bare < usual)) return bare + 2;
+  return usual < 0 ? -1 : usual + 3;
 }
 
 /** @throws FramingError with the status to answer */
@@ -59,7 +60,7 @@ export function parseRequestHead(bytes: Buffer, countMax: number): RequestHead {
 export function parseResponseHead(bytes: Buffer, countMax: number): ResponseHead {
   const raw = bytes.toString("latin1", 0, bytes.length);
   // Lines that end in LF alone are made equal to the others before anything is read out of them.
-  const whole = LF_ALONE.test(raw) ? raw.replace(/\r?\n/g, "\r\n") : raw;
+  const whole = hasBareLf(raw) ? raw.replace(/\r?\n/g, "\r\n") : raw;
   const text = whole.slice(0, -2); // the empty line at the end
   const first = text.slice(0, text.indexOf("\r\n"));
   const line = STATUS_LINE.exec(first);
@@ -68,13 +69,22 @@ export function parseResponseHead(bytes: Buffer, countMax: number): ResponseHead
   return { minorVersion: line[1] === "1" ? 1 : 0, status: Number(line[2]), reason: line[3] ?? "", headers };
 }
 
+function hasBareLf(text: string): boolean {
+  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) {
+    if (text.charCodeAt(at - 1) !== 13) return true;
+  }
+  return false;
+}
+
 /** @param text the head up to the CR LF of its last line, the first header line being at `from` */
 function parseLines(text: string, from: number, countMax: number): HeaderList {
   if (BAD_TEXT.test(text)) throw new FramingError("header line");
   const lines: (readonly [string, string])[] = [];
   const lowerNames: string[] = [];
   for (let at = from; at < text.length; ) {
-    const end = text.indexOf("\r\n", at);
+    const end = text.indexOf("\r", at);
+    // No CR or LF but as a line's end. (Not by a lookbehind, which the engine does not compile.)
+    if (text.indexOf("\n", at) !== end + 1) throw new FramingError("header line");
     const colon = text.indexOf(":", at);
     if (lines.length === countMax) throw new FramingError("too many headers", 431);
     if (colon <= at || colon > end) throw new FramingError("header line");
