@@ -184,7 +184,7 @@ export class ClientConnection implements ExchangeClient {
       parts: this.#parts,
     });
     this.#stage = "exchange";
-    current.exchange.start().catch((thrown) => this.#onBug(current, thrown));
+    current.exchange.start()?.catch((thrown) => this.#onBug(current, thrown));
   }
 
   #takeBody(): void {
@@ -314,6 +314,7 @@ export class ClientConnection implements ExchangeClient {
       this.cut();
       return;
     }
+    this.#current?.exchange?.expectSilence();
     if (nowMs < this.#deadlineMs) return;
     if (this.#stage === "head") this.#refuseFraming(new FramingError("the head takes too long", 408));
     else if (this.#outlet.isFull && this.#stage === "linger")

@@ -70,11 +70,13 @@ export class Exchange implements UpstreamUser, Cuttable {
     of.parts.tracker.add(of.plan.key, this);
   }
 
-  async start(): Promise<void> {
+  /** @returns nothing when a kept connection was there, and the request has gone out */
+  start(): Promise<void> | undefined {
     const { address, port, keepAlive } = this.#plan;
     const kept = keepAlive ? this.#parts.pool.take(address, port) : undefined;
-    if (kept !== undefined) return this.#begin(kept);
-    await this.#dial();
+    if (kept === undefined) return this.#dial();
+    this.#begin(kept);
+    return undefined;
   }
 
   async #dial(): Promise<void> {
@@ -102,14 +104,18 @@ export class Exchange implements UpstreamUser, Cuttable {
       return;
     }
     const { host, target, setHeaders, dropHeaders, keepAlive } = this.#plan;
-    const head = writeRequestHead(this.#head, {
-      host: host ?? this.#head.host,
-      target,
-      drop: dropHeaders,
-      set: setHeaders ?? [],
-      upgrade: this.#upgrade,
-      keepAlive,
-    });
+    const isUnchanged = keepAlive && (host ?? target ?? setHeaders ?? dropHeaders) === undefined;
+    const plain = isUnchanged ? this.#head.plain : undefined;
+    const head =
+      plain ??
+      writeRequestHead(this.#head, {
+        host: host ?? this.#head.host,
+        target,
+        drop: dropHeaders,
+        set: setHeaders ?? [],
+        upgrade: this.#upgrade,
+        keepAlive,
+      });
     const early = this.#early;
     this.#early = [];
     const hasRoom = upstream.outlet.write(early.length === 0 ? head : Buffer.concat([head, ...early]));
@@ -127,6 +133,11 @@ export class Exchange implements UpstreamUser, Cuttable {
     this.#early.push(bytes);
     this.#earlyBytes += bytes.length;
     if (this.#earlyBytes >= this.#parts.limits.readAheadBytes) this.#client.pause();
+  }
+
+  /** It takes long enough for its other end to vanish without a word. */
+  expectSilence(): void {
+    this.#upstream?.expectSilence();
   }
 
   /** The client can take more. */
@@ -172,16 +183,21 @@ export class Exchange implements UpstreamUser, Cuttable {
       if (rest.length > 0) this.#takeHead(rest);
       return;
     }
-    this.#beginAnswer(head, rest);
+    this.#beginAnswer(head, all, rest);
   }
 
-  #beginAnswer(head: ResponseHead, rest: Buffer): void {
+  /** @param all head and `rest`, as they came */
+  #beginAnswer(head: ResponseHead, all: Buffer, rest: Buffer): void {
     const framing: Framing = responseFraming(head, this.#head.method);
     const dechunk = framing.kind === "chunked" && this.#head.minorVersion === 0;
     const close = this.#closeAfter || framing.kind === "close" || dechunk || !this.#isRequestSent;
     const isKept = head.minorVersion === 1 && !head.headers.tokens("Connection").includes("close");
     this.#isUpstreamKept = isKept && this.#plan.keepAlive && framing.kind !== "close";
     this.#answer = { scanner: new BodyScanner(framing), close, dechunk };
+    if (head.isPlain === true && !close && !dechunk && !this.#answer.scanner.isDone) {
+      this.#passOn(all, rest);
+      return;
+    }
     const written = writeResponseHead(head, { isDechunked: dechunk, close });
     if (rest.length === 0 || dechunk || this.#answer.scanner.isDone) {
       this.#write(written);
@@ -193,6 +209,16 @@ export class Exchange implements UpstreamUser, Cuttable {
     if (taken < rest.length) this.#isUpstreamKept = false;
     this.#write(Buffer.concat([written, rest.subarray(0, taken)]));
     if (this.#answer.scanner.isDone) this.#answered();
+  }
+
+  /** A head that needs no change, and what of the body came with it, in the bytes that they came in. */
+  #passOn(all: Buffer, rest: Buffer): void {
+    const answer = this.#answer;
+    if (answer === undefined) return;
+    const taken = answer.scanner.take(rest);
+    if (taken < rest.length) this.#isUpstreamKept = false; // more than it announced
+    this.#write(taken < rest.length ? all.subarray(0, all.length - rest.length + taken) : all);
+    if (answer.scanner.isDone) this.#answered();
   }
 
   #takeBody(bytes: Buffer): void {

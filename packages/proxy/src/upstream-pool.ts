@@ -28,6 +28,7 @@ export class UpstreamPool {
     upstream.user = undefined;
     upstream.isReused = true;
     upstream.idleSinceMs = nowMs;
+    upstream.expectSilence();
     kept.push(upstream);
   }
 

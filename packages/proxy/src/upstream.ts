@@ -18,6 +18,8 @@ export class Upstream {
   isReused = false;
   isClosed = false;
   idleSinceMs = 0;
+  /** Between probes of a silent connection; 0 once it is set. */
+  probeMs = 0;
   readonly outlet: Outlet;
   readonly #socket: Socket<Upstream>;
   #isPaused = false;
@@ -25,6 +27,13 @@ export class Upstream {
   constructor(socket: Socket<Upstream>) {
     this.#socket = socket;
     this.outlet = new Outlet(socket, () => this.user?.onRoom());
+  }
+
+  /** From now on silence is looked into. Not for every connection: most are over before it could matter, and it takes four calls. */
+  expectSilence(): void {
+    if (this.probeMs === 0) return;
+    this.#socket.setKeepAlive(true, this.probeMs);
+    this.probeMs = 0;
   }
 
   pause(): void {
@@ -80,7 +89,7 @@ async function connect(of: {
       socket: HANDLERS,
     });
     socket.setNoDelay(true);
-    socket.setKeepAlive(true, of.probeMs);
+    socket.data.probeMs = of.probeMs;
     return socket.data;
   } catch (thrown) {
     return (thrown as { code?: unknown }).code === "ECONNREFUSED" ? "refused" : "unreachable";

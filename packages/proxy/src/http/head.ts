@@ -8,6 +8,8 @@ export type RequestHead = {
   readonly host: string;
   readonly minorVersion: 0 | 1;
   readonly headers: HeaderList;
+  /** As it came, where it may go on like this: nothing in it is for this hop alone. */
+  readonly plain?: Uint8Array | undefined;
 };
 
 export type ResponseHead = {
@@ -15,6 +17,8 @@ export type ResponseHead = {
   readonly status: number;
   readonly reason: string;
   readonly headers: HeaderList;
+  /** As in `RequestHead`. */
+  readonly isPlain?: boolean | undefined;
 };
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -53,7 +57,9 @@ export function parseRequestHead(bytes: Buffer, countMax: number): RequestHead {
   if (hosts.length > 1 || (hosts.length === 0 && minorVersion === 1)) throw new FramingError("exactly one Host");
   const method = line[1] as string;
   if (method === "CONNECT") throw new FramingError("not a forward proxy", 405);
-  return { method, minorVersion, headers, ...splitTarget(line[2] as string, hosts[0] ?? "") };
+  const place = splitTarget(line[2] as string, hosts[0] ?? "");
+  const isPlain = minorVersion === 1 && place.target === line[2] && !hasHopHeaders(headers);
+  return { method, minorVersion, headers, ...place, plain: isPlain ? bytes : undefined };
 }
 
 /** @throws FramingError */
@@ -66,7 +72,23 @@ export function parseResponseHead(bytes: Buffer, countMax: number): ResponseHead
   const line = STATUS_LINE.exec(first);
   if (line === null) throw new FramingError("status line", 502);
   const headers = parseLines(text, first.length + 2, countMax);
-  return { minorVersion: line[1] === "1" ? 1 : 0, status: Number(line[2]), reason: line[3] ?? "", headers };
+  const minorVersion = line[1] === "1" ? 1 : 0;
+  const status = Number(line[2]);
+  const isPlain = minorVersion === 1 && status >= 200 && whole === raw && !hasHopHeaders(headers);
+  return { minorVersion, status, reason: line[3] ?? "", headers, isPlain };
+}
+
+const FOR_ONE_HOP = new Set(["keep-alive", "proxy-connection", "upgrade", "http2-settings"]);
+
+/** `Connection: keep-alive` alone is true of the next hop too. */
+function hasHopHeaders({ lines, lowerNames }: HeaderList): boolean {
+  for (let at = 0; at < lowerNames.length; at += 1) {
+    const name = lowerNames[at] as string;
+    if (name === "connection" ? lines[at]?.[1] !== "keep-alive" : FOR_ONE_HOP.has(name)) return true;
+    // Both at once are put right by writing the head anew.
+    if (name === "transfer-encoding" && lowerNames.includes("content-length")) return true;
+  }
+  return false;
 }
 
 function hasBareLf(text: string): boolean {
