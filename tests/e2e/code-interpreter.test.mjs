@@ -34,6 +34,11 @@ test("streams output while code runs", async () => {
   assert.ok(atMs.at(-1) - atMs[0] > 300, `output came within ${atMs.at(-1) - atMs[0]} ms`);
 });
 
+test("passes on much output whole, at once and in pieces", async () => {
+  const { logs } = await sandbox.runCode("print('\u00e9' * 5_000_000)\nfor i in range(200): print('x' * 50_000)");
+  assert.equal(logs.stdout.join("").length, 5_000_001 + 200 * 50_001);
+});
+
 test("tells of errors with name, value and traceback", async () => {
   const { error } = await sandbox.runCode("1/0");
   assert.equal(error.name, "ZeroDivisionError");

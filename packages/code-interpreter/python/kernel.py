@@ -9,7 +9,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from ipykernel.kernelapp import IPKernelApp  # noqa: E402
-from sandlot_kernel import formats  # noqa: E402
+from sandlot_kernel import formats, streams  # noqa: E402
 
 
 def main():
@@ -21,6 +21,7 @@ def main():
     sys.path.pop(0)
     sys.path.insert(0, "")
     formats.install(app.shell)
+    streams.install()
     app.start()
 
 

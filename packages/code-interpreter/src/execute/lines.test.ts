@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { lineOf } from "./lines";
+import { encodeLine, lineOf } from "./lines";
 import { resultLine, withoutQuotes } from "./mime";
 
 const message = (type: string, content: Record<string, unknown>) => ({ type, parentId: "1", content });
@@ -62,4 +62,13 @@ test("takes one pair of quotes off a text", () => {
     "'a\"",
     "'a'",
   ]);
+});
+
+test("writes lines in ASCII that mean the same", () => {
+  const line = { type: "stdout", text: 'é 😀 \u2028 \n"', timestamp: 1 } as const;
+  const text = encodeLine(line);
+  expect(Buffer.byteLength(text)).toBe(text.length);
+  expect(text).toEndWith("}\n");
+  expect(text.trimEnd()).not.toContain("\n");
+  expect(JSON.parse(text)).toEqual(line);
 });

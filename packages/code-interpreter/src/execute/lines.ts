@@ -42,3 +42,13 @@ export function errorLine(content: Readonly<Record<string, unknown>>): OutputLin
 function asRecord(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
 }
+
+/**
+ * One line of the answer, in ASCII: the JavaScript client decodes each piece it receives by itself, and a character cut in two
+ * would come out as two others.
+ */
+export function encodeLine(line: OutputLine): string {
+  const json = JSON.stringify(line);
+  const ascii = json.replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return `${ascii}\n`;
+}

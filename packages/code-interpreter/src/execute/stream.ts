@@ -1,7 +1,7 @@
 /** The answer to one execution: lines of JSON as they come, a sign of life when none do, the end always last. */
 import { isFault } from "@sandlot/faults";
 import { KEEPALIVE_GAP_MS, UNREAD_OUTPUT_BYTES } from "../limits";
-import type { OutputLine } from "./lines";
+import { encodeLine, type OutputLine } from "./lines";
 
 export type StreamParts = {
   readonly clientGone: AbortSignal;
@@ -21,7 +21,7 @@ export function executionStream({ clientGone, onBug, work }: StreamParts): Reada
         const tell = (line: OutputLine): void => {
           if (signal.aborted) return;
           quiet.refresh();
-          controller.enqueue(encoder.encode(`${JSON.stringify(line)}\n`));
+          controller.enqueue(encoder.encode(encodeLine(line)));
           if ((controller.desiredSize ?? 0) < 0) stop.abort(new Error("the reader is too slow"));
         };
         const quiet = setInterval(() => tell({ type: "keepalive" }), KEEPALIVE_GAP_MS);

@@ -51,6 +51,8 @@ export async function expandLayer(of: {
     );
   } catch (thrown) {
     if (isFault(thrown) || of.signal?.aborted === true) throw of.signal?.aborted === true ? of.signal.reason : thrown;
+    // A full disk is no fault of the archive's.
+    if (/^E[A-Z]+$/.test((thrown as NodeJS.ErrnoException).code ?? "")) throw thrown;
     throw imageFaults.bad_archive({ archive: of.check.archive, why: (thrown as Error).message }, thrown);
   }
   const got = `sha256:${hash.digest("hex")}`;
