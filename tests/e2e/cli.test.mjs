@@ -79,13 +79,22 @@ test("metrics and logs are printed", async () => {
   assert.ok(lines.every(({ logger, level }) => logger === "sandbox" && level === "info"));
 });
 
-test("what is not there is said plainly", async () => {
+test("pause and resume keep what runs, and a second pause says that it is paused", async () => {
+  const stateOf = async () => (await api("GET", `/sandboxes/${sandboxId}`)).json.state;
+  const paused = await cli(["sandbox", "pause", sandboxId]);
+  assert.equal(paused.status, 0, paused.err);
+  assert.equal(await stateOf(), "paused");
+  const again = await cli(["sandbox", "pause", sandboxId]);
+  assert.match(again.out + again.err, /already paused/i);
+  const resumed = await cli(["sandbox", "resume", sandboxId]);
+  assert.equal(resumed.status, 0, resumed.err);
+  assert.equal(await stateOf(), "running");
+});
+
+test("templates are listed, and a wrong key is told so", async () => {
   const list = await cli(["template", "list"]);
   assert.equal(list.status, 0, list.err);
   assert.match(list.out, /base/);
-  const pause = await cli(["sandbox", "pause", sandboxId]);
-  assert.notEqual(pause.status, 0);
-  assert.match(pause.out + pause.err, /not supported yet/);
   const wrong = await cli(["sandbox", "list"], { env: { E2B_API_KEY: `e2b_${"0".repeat(40)}` } });
   assert.notEqual(wrong.status, 0);
   assert.match(wrong.out + wrong.err, /API key/);

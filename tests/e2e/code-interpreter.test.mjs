@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { Sandbox } from "@e2b/code-interpreter";
 import { codeSandbox } from "./code-interpreter.mjs";
 import { pythonWith } from "./python-packages.mjs";
-import { api } from "./support.mjs";
+import { api, until } from "./support.mjs";
 
 const run = promisify(execFile);
 const keepsNoMemory = process.env.SANDLOT_TEST_CRIU === "" && "pauses keep no memory on this machine";
@@ -244,8 +244,8 @@ test("the server comes back when it is killed", async () => {
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   assert.equal((await sandbox.runCode("1 + 1")).text, "2");
-  const kernels = await sandbox.commands.run("pgrep -fc 'python/[k]ernel.py' || true");
-  assert.equal(kernels.stdout.trim(), "1");
+  const kernels = async () => (await sandbox.commands.run("pgrep -fc 'python/[k]ernel.py' || true")).stdout.trim();
+  await until(async () => (await kernels()) === "1", { what: "the end of the dead server's kernel" });
 });
 
 test("the Python client sees the same, with both its faces", { timeout: 240_000 }, async (context) => {
