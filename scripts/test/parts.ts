@@ -102,13 +102,13 @@ async function driveClients(run: Run, installation: TestInstallation, withSoak: 
   for (const name of ["e2b", "e2b-oldest"]) {
     const env = { ...installation.env, SANDLOT_E2B_PACKAGE: name };
     const files = clientFiles("e2e").filter((file) => name === "e2b" || !isOfOneClient(file));
-    await nodeTest(run, { name: `e2e with ${name}`, files, limitSeconds: 600, env });
+    await nodeTest(run, { name: `e2e with ${name}`, files, limitSeconds: 900, env });
   }
   const { env } = installation;
   for (const folder of ["attacks", "faults", "hosts", ...(withSoak ? (["soak"] as const) : [])] as const) {
     const files = clientFiles(folder);
     if (files.length > 0)
-      await nodeTest(run, { name: folder, files, limitSeconds: folder === "soak" ? 7_200 : 720, env });
+      await nodeTest(run, { name: folder, files, limitSeconds: folder === "soak" ? 7_200 : 900, env });
   }
 }
 
