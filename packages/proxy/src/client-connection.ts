@@ -92,9 +92,10 @@ export class ClientConnection implements ExchangeClient {
     }
     this.#scanned = this.#pending.length;
     if (end < 0) return;
-    const head = parseRequestHead(this.#pending.subarray(0, end), limits.headerCount);
+    const isAll = end === this.#pending.length;
+    const head = parseRequestHead(isAll ? this.#pending : this.#pending.subarray(0, end), limits.headerCount);
     const body = new BodyScanner(requestFraming(head));
-    this.#pending = this.#pending.subarray(end);
+    this.#pending = isAll ? NO_BYTES : this.#pending.subarray(end);
     const closeAfter = head.minorVersion === 0 || head.headers.tokens("Connection").includes("close");
     this.#current = {
       head,

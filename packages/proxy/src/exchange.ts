@@ -170,8 +170,8 @@ export class Exchange implements UpstreamUser, Cuttable {
       return;
     }
     this.#answerHead = NO_BYTES;
-    const head = parseResponseHead(all.subarray(0, end), this.#parts.limits.headerCount);
-    const rest = all.subarray(end);
+    const head = parseResponseHead(all, this.#parts.limits.headerCount, end);
+    const rest = end === all.length ? NO_BYTES : all.subarray(end);
     if (head.status === 101) {
       this.#openTunnel(head, rest);
       return;

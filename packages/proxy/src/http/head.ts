@@ -62,20 +62,34 @@ export function parseRequestHead(bytes: Buffer, countMax: number): RequestHead {
   return { method, minorVersion, headers, ...place, plain: isPlain ? bytes : undefined };
 }
 
-/** @throws FramingError */
-export function parseResponseHead(bytes: Buffer, countMax: number): ResponseHead {
-  const raw = bytes.toString("latin1", 0, bytes.length);
+/** @param end where the head ends in `bytes`
+ * @throws FramingError */
+export function parseResponseHead(bytes: Buffer, countMax: number, end = bytes.length): ResponseHead {
+  const raw = bytes.toString("latin1", 0, end);
   // Lines that end in LF alone are made equal to the others before anything is read out of them.
   const whole = hasBareLf(raw) ? raw.replace(/\r?\n/g, "\r\n") : raw;
   const text = whole.slice(0, -2); // the empty line at the end
   const first = text.slice(0, text.indexOf("\r\n"));
+  const { minorVersion, status, reason } = parseStatusLine(first);
+  const headers = parseLines(text, first.length + 2, countMax);
+  const isPlain = minorVersion === 1 && status >= 200 && whole === raw && !hasHopHeaders(headers);
+  return { minorVersion, status, reason, headers, isPlain };
+}
+
+type StatusLine = Pick<ResponseHead, "minorVersion" | "status" | "reason">;
+
+/** There are few of them; bounded, since guests may make reasons up. */
+const KNOWN_STATUS_LINES = new Map<string, StatusLine>();
+const KNOWN_STATUS_LINES_MAX = 256;
+
+function parseStatusLine(first: string): StatusLine {
+  const known = KNOWN_STATUS_LINES.get(first);
+  if (known !== undefined) return known;
   const line = STATUS_LINE.exec(first);
   if (line === null) throw new FramingError("status line", 502);
-  const headers = parseLines(text, first.length + 2, countMax);
-  const minorVersion = line[1] === "1" ? 1 : 0;
-  const status = Number(line[2]);
-  const isPlain = minorVersion === 1 && status >= 200 && whole === raw && !hasHopHeaders(headers);
-  return { minorVersion, status, reason: line[3] ?? "", headers, isPlain };
+  const parsed = { minorVersion: line[1] === "1" ? 1 : 0, status: Number(line[2]), reason: line[3] ?? "" } as const;
+  if (KNOWN_STATUS_LINES.size < KNOWN_STATUS_LINES_MAX && first.length <= 64) KNOWN_STATUS_LINES.set(first, parsed);
+  return parsed;
 }
 
 const FOR_ONE_HOP = new Set(["keep-alive", "proxy-connection", "upgrade", "http2-settings"]);

@@ -25,8 +25,10 @@ export class HeaderList {
   all(name: string): string[] {
     const { lowerNames } = this;
     const wanted = name.toLowerCase();
+    const first = lowerNames.indexOf(wanted);
+    if (first < 0) return [];
     const found: string[] = [];
-    for (let at = lowerNames.indexOf(wanted); at >= 0; at = lowerNames.indexOf(wanted, at + 1)) {
+    for (let at = first; at >= 0; at = lowerNames.indexOf(wanted, at + 1)) {
       found.push((this.lines[at] as Line)[1]);
     }
     return found;
