@@ -88,7 +88,7 @@ async function connect(of: {
       data: undefined as unknown as Upstream,
       socket: HANDLERS,
     });
-    socket.setNoDelay(true);
+    // Bun itself sets TCP_NODELAY.
     socket.data.probeMs = of.probeMs;
     return socket.data;
   } catch (thrown) {
