@@ -28,11 +28,12 @@ test("A11 services bind loopback", async () => {
     const local = line.split(/\s+/)[3];
     ports.push(local.slice(local.lastIndexOf(":") + 1));
     // The guests' name server is the one thing that listens towards them: on the last address of the slots' range.
-    assert.ok(/^(127\.0\.0\.1|\[::1\]):/.test(local) || local === nameServer, line);
+    assert.ok(/^(127\.\d+\.\d+\.\d+|\[::1\]):/.test(local) || local === nameServer, line);
   }
   const sandbox = await create();
+  // On port 53 of its gateway a guest finds the resolver made for it, whatever else has that port on the host's loopback.
   const tries = ports
-    .filter((port) => port !== "10053")
+    .filter((port) => !["53", "10053"].includes(port))
     .flatMap((port) =>
       ["169.254.0.22", "127.0.0.1"].map(
         (host) => `timeout 2 bash -c '</dev/tcp/${host}/${port}' 2>/dev/null && echo REACHED ${host} ${port}`,
