@@ -56,61 +56,78 @@ export class Upstream {
   }
 }
 
-/**
- * Connects.
- * @returns the connection, or how it failed
- */
-export async function dial(of: {
-  address: string;
-  port: number;
-  probeMs: number;
-  timeoutMs: number;
-}): Promise<Upstream | "refused" | "unreachable"> {
-  const late = Promise.withResolvers<"unreachable">();
-  using _timer = systemClock.after(of.timeoutMs, () => late.resolve("unreachable"));
-  const connected = connect(of);
-  const first = await Promise.race([connected, late.promise]);
-  // One that opens after all is nobody's.
-  if (first === "unreachable") void connected.then((upstream) => typeof upstream === "object" && upstream.cut());
-  return first;
-}
+type Dialed = Upstream | "refused" | "unreachable";
 
-async function connect(of: {
-  address: string;
-  port: number;
-  probeMs: number;
-}): Promise<Upstream | "refused" | "unreachable"> {
-  try {
-    // Until it is open the socket has no data; handlers before that are connectError's alone.
-    const socket = await Bun.connect<Upstream>({
-      hostname: of.address,
-      port: of.port,
-      data: undefined as unknown as Upstream,
-      socket: HANDLERS,
-    });
-    // Bun itself sets TCP_NODELAY.
-    socket.data.probeMs = of.probeMs;
-    return socket.data;
-  } catch (thrown) {
-    return (thrown as { code?: unknown }).code === "ECONNREFUSED" ? "refused" : "unreachable";
+/** A connection that is being made; what it becomes is told once. */
+class Dial {
+  readonly probeMs: number;
+  readonly #tell: (dialed: Dialed) => void;
+  readonly #timer: Disposable;
+  #isOver = false;
+
+  constructor(of: { probeMs: number; timeoutMs: number; tell: (dialed: Dialed) => void }) {
+    this.probeMs = of.probeMs;
+    this.#tell = of.tell;
+    this.#timer = systemClock.after(of.timeoutMs, () => this.end("unreachable"));
+  }
+
+  /** @returns whether anybody waited for it still */
+  end(dialed: Dialed): boolean {
+    if (this.#isOver) return false;
+    this.#isOver = true;
+    this.#timer[Symbol.dispose]();
+    this.#tell(dialed);
+    return true;
   }
 }
 
+/**
+ * Connects. Without a promise for each step: towards guests every request has a connection of its own.
+ * @returns the connection, or how it failed
+ */
+export function dial(of: { address: string; port: number; probeMs: number; timeoutMs: number }): Promise<Dialed> {
+  return new Promise((tell) => {
+    const dialing = new Dial({ probeMs: of.probeMs, timeoutMs: of.timeoutMs, tell });
+    const fail = (thrown: unknown): void => {
+      dialing.end((thrown as { code?: unknown }).code === "ECONNREFUSED" ? "refused" : "unreachable");
+    };
+    const { address: hostname, port } = of;
+    try {
+      Bun.connect<Upstream | Dial>({ hostname, port, data: dialing, socket: HANDLERS }).catch(fail);
+    } catch (thrown) {
+      fail(thrown);
+    }
+  });
+}
+
+/** Undefined until the connection is open, and after it was given up. */
+function upstreamOf(socket: Socket<Upstream | Dial>): Upstream | undefined {
+  return socket.data instanceof Upstream ? socket.data : undefined;
+}
+
 const HANDLERS = {
-  open(socket: Socket<Upstream>): void {
-    socket.data = new Upstream(socket);
+  open(socket: Socket<Upstream | Dial>): void {
+    const dialing = socket.data;
+    if (!(dialing instanceof Dial)) return;
+    // Bun itself sets TCP_NODELAY.
+    const upstream = new Upstream(socket as Socket<Upstream>);
+    upstream.probeMs = dialing.probeMs;
+    socket.data = upstream;
+    // One that opens after all is nobody's.
+    if (!dialing.end(upstream)) upstream.cut();
   },
-  data(socket: Socket<Upstream>, bytes: Buffer): void {
-    const { data: upstream } = socket;
+  data(socket: Socket<Upstream | Dial>, bytes: Buffer): void {
+    const upstream = upstreamOf(socket);
+    if (upstream === undefined) return;
     // Bytes that nobody asked for make an idle connection unusable.
     if (upstream.user === undefined) upstream.cut();
     else upstream.user.onBytes(bytes);
   },
-  drain(socket: Socket<Upstream>): void {
-    socket.data?.outlet.drain();
+  drain(socket: Socket<Upstream | Dial>): void {
+    upstreamOf(socket)?.outlet.drain();
   },
-  close(socket: Socket<Upstream>, error?: Error): void {
-    const { data: upstream } = socket;
+  close(socket: Socket<Upstream | Dial>, error?: Error): void {
+    const upstream = upstreamOf(socket);
     if (upstream === undefined) return;
     upstream.isClosed = true;
     const { user } = upstream;

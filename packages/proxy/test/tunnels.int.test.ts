@@ -1,5 +1,5 @@
 import { describe, expect, it } from "bun:test";
-import { connectRaw, proxyTo, startScripted } from "./raw-peer";
+import { connectRaw, proxyTo, startRawServer, startScripted } from "./raw-peer";
 
 /** Echoes what it gets, speaks the sub-protocol asked for, and closes with 4001 when told "bye". */
 function startEcho() {
@@ -137,5 +137,29 @@ describe("any other upgrade", () => {
     await (await connectRaw(proxy.port, "GET / HTTP/1.1\r\nHost: a.b\r\n\r\n")).until((text) =>
       text.endsWith("no_answer"),
     );
+  });
+});
+
+describe("a plain connection", () => {
+  it("passes on what the other end says first, what came behind the head, and nothing of the head", async () => {
+    let received = "";
+    await using guest = await startRawServer((socket) => {
+      socket.write("220 at once\r\n");
+      socket.on("data", (bytes) => {
+        received += String(bytes);
+        socket.write(`<${bytes}>`);
+      });
+    });
+    await using proxy = proxyTo(guest.port, { change: () => ({ tunnel: "plain" }) });
+    const ask = "GET / HTTP/1.1\r\nHost: a.b\r\nConnection: Upgrade\r\nUpgrade: plain\r\n\r\n";
+    const all = Array.from({ length: 100 }, () => connectRaw(proxy.port, `${ask}early`));
+    for (const client of await Promise.all(all)) {
+      const text = await client.until((said) => said.endsWith("<early>"));
+      expect(text).toBe(
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: plain\r\n\r\n220 at once\r\n<early>",
+      );
+      client.socket.destroy();
+    }
+    expect(received).toBe("early".repeat(100));
   });
 });
