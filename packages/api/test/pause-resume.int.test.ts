@@ -166,6 +166,13 @@ describe("resume and connect", () => {
     expect(at.node.created.length - starts).toBe(1);
   });
 
+  it("find nothing, however many look at once for one that has been killed", async () => {
+    const sandboxId = await at.create();
+    await at.call("DELETE", `/sandboxes/${sandboxId}`);
+    const all = await Promise.all(Array.from({ length: 40 }, () => post(sandboxId, "connect", { timeout: 60 })));
+    expect(new Set(all.map(({ status }) => status))).toEqual(new Set([404]));
+  });
+
   it("boot from the disk alone when told to, and say so when the node did not", async () => {
     const sandboxId = await at.create();
     await post(sandboxId, "pause");

@@ -54,7 +54,10 @@ export async function resumeSandbox(parts: SandboxParts, of: ResumeRequest): Pro
     const record = await resumeReserved(parts, of, key);
     if (record !== undefined) return { how: "resumed", record };
   }
-  throw sandboxFaults.unsettled({ sandboxId: of.sandboxId });
+  // Others may have been looking for it in every round, and there may be nothing to find.
+  const kept = await readSnapshot(parts.db, of.sandboxId);
+  const { sandboxId } = of;
+  throw kept?.teamId === key.teamId ? sandboxFaults.unsettled({ sandboxId }) : sandboxFaults.missing({ sandboxId });
 }
 
 /** Who has no such sandbox is not told about limits. */
