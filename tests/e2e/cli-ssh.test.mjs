@@ -22,6 +22,7 @@ function run(program, words, { input = "", timeout = 30_000 } = {}) {
     const child = execFile(program, words, { timeout, encoding: "utf8", maxBuffer: 1e8 }, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : (error.code ?? 255), stdout, stderr }),
     );
+    child.stdin.on("error", () => undefined); // it may have ended without reading
     child.stdin.end(input);
   });
 }
