@@ -24,6 +24,7 @@ const OURS = [
     "node",
     "postgres",
     "redis",
+    "registry",
     "run",
   ],
   // Last: as long as it is there, uninstall can be asked again.
