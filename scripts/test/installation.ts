@@ -4,7 +4,7 @@ import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ensureInstallation, openDatabase } from "@sandlot/db";
-import { findResidue, freePorts, isPortFree, tryRun } from "@sandlot/host";
+import { findResidue, freePortRun, tryRun } from "@sandlot/host";
 import { CHECKOUT, databaseUrl, loadSettings, tagOf } from "@sandlot/stack";
 
 export type TestInstallation = {
@@ -26,7 +26,17 @@ export async function startInstallation(signal: AbortSignal): Promise<TestInstal
   // A loopback address of its own, so that a resolver's file can name the installation's server.
   const dnsHost = `127.53.${randomBytes(1)[0]}.${1 + ((randomBytes(1)[0] as number) % 254)}`;
   const names = ["--dns-host", dnsHost, "--dns-port", "53"];
-  const words = ["up", "--detach", "--data", dataDir, "--port-base", String(await portBase()), "--warm", "8", ...names];
+  const words = [
+    "up",
+    "--detach",
+    "--data",
+    dataDir,
+    "--port-base",
+    String(await freePortRun(16)),
+    "--warm",
+    "8",
+    ...names,
+  ];
   const up = Bun.spawn(sandlot(...words), { stdio: ["ignore", "inherit", "inherit"], signal, killSignal: "SIGINT" });
   const end = () => endInstallation({ dataDir, tag, before });
   if ((await up.exited) !== 0) {
@@ -81,15 +91,4 @@ async function hostObjects(tag: string): Promise<Set<string>> {
   ];
   const foreign = new RegExp(`^(link sl|namespace sandlot-|nft table inet sandlot_)(?!${tag})`);
   return new Set(names.filter((name) => / \S/.test(name) && !foreign.test(name)));
-}
-
-/** A run of fourteen free ports somewhere high. */
-async function portBase(): Promise<number> {
-  for (let tries = 0; tries < 20; tries += 1) {
-    const [start = 0] = await freePorts(1);
-    if (start > 65_000) continue;
-    const all = await Promise.all(Array.from({ length: 14 }, (_, offset) => isPortFree(start + offset)));
-    if (all.every(Boolean)) return start;
-  }
-  throw new Error("found no run of free ports");
 }

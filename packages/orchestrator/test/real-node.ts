@@ -11,7 +11,7 @@ import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect
 import { Process } from "@sandlot/contracts/envd/process";
 import { InfoService } from "@sandlot/contracts/info";
 import { SandboxService } from "@sandlot/contracts/orchestrator";
-import { findResidue, freePorts } from "@sandlot/host";
+import { findResidue, freePortRun } from "@sandlot/host";
 import { BUILD } from "./fakes";
 
 const ROOT = join(import.meta.dir, "../../..");
@@ -59,7 +59,9 @@ export async function realNode(of: { tag: string; slotCidr: string; env?: Record
   cpSync(join(DIST, "guest-layer"), guestLayer, { recursive: true });
   const record = { version: 1, buildId: BUILD, layers: [`layers/${basename(BASE)}`], user: "root", workdir: "/root" };
   writeFileSync(join(dir, "artifacts/builds", BUILD, "build.json"), JSON.stringify(record));
-  const [grpcPort = 0, proxyPort = 0] = await freePorts(2);
+  // It is killed and started again on them.
+  const grpcPort = await freePortRun(2);
+  const proxyPort = grpcPort + 1;
   const env: Record<string, string> = {
     PATH: process.env.PATH ?? "/usr/sbin:/usr/bin:/sbin:/bin",
     GRPC_PORT: String(grpcPort),

@@ -4,7 +4,7 @@ import { rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { findResidue } from "@sandlot/host";
-import { freePorts, leftBy, temporaryDirectory } from "@sandlot/testkit";
+import { freePortRun, freePorts, leftBy, temporaryDirectory } from "@sandlot/testkit";
 import { CHECKOUT, tagOf } from "../src/index";
 
 const dataDir = temporaryDirectory("up-down");
@@ -54,8 +54,7 @@ async function createSandbox(): Promise<string> {
 }
 
 beforeAll(async () => {
-  const [port = 0] = await freePorts(1);
-  base = ["--port-base", String(Math.min(port, 65_000)), "--warm", "1"];
+  base = ["--port-base", String(await freePortRun(16)), "--warm", "1"];
 });
 
 afterAll(async () => {

@@ -2,7 +2,7 @@
 export { readAptConf } from "./apt-conf";
 export { archiveUris, debianMirror, debianSources } from "./debian-mirror";
 export { hostFaults } from "./faults";
-export { freePorts, isPortFree } from "./ports";
+export { freePortRun, freePorts, isPortFree } from "./ports";
 export {
   accountOf,
   type PostgresOptions,

@@ -33,3 +33,17 @@ export async function freePorts(count: number, host = "127.0.0.1"): Promise<numb
   await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
   return ports;
 }
+
+/**
+ * The first of `count` free ports in a row, below those that the kernel gives to outgoing connections: one of these may be taken
+ * between this look and the start of whoever asked.
+ */
+export async function freePortRun(count: number): Promise<number> {
+  const [lowest, end] = [11_000, 20_000];
+  for (let tries = 0; tries < 50; tries += 1) {
+    const start = lowest + Math.floor(Math.random() * (end - count - lowest));
+    const all = await Promise.all(Array.from({ length: count }, (_, offset) => isPortFree(start + offset)));
+    if (all.every(Boolean)) return start;
+  }
+  throw new Error(`found no ${count} free ports in a row between ${lowest} and ${end}`);
+}

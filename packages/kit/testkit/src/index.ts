@@ -1,5 +1,5 @@
 /** What tests of every room share: real servers, free ports, and the check that nothing stays behind. */
-export { freePorts, isPortFree } from "@sandlot/host";
+export { freePortRun, freePorts, isPortFree } from "@sandlot/host";
 export { leavingNothing, leftBy } from "./leaks";
 export {
   freePort,
