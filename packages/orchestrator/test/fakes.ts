@@ -168,7 +168,7 @@ export class FakeMachine implements Machine {
       return { name: name.replace("memory/", ""), sizeBytes: text.length, sha256 };
     };
     await request.onWritten?.();
-    const layer = write("disk.erofs", crypto.randomUUID());
+    const layer = { kind: "erofs", ...write("disk.erofs", crypto.randomUUID()) } as const;
     if (!request.memory) return { layer };
     mkdirSync(join(request.directory, "memory"));
     const { token, envs } = this.envd;

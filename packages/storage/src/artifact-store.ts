@@ -2,18 +2,27 @@
  * Builds: what machines are started from. A local directory is always the working copy; an object store behind it, when
  * configured, holds every committed build for other nodes and for the day the disk is lost.
  *
- * `builds/<buildId>/build.json` (the manifest), `builds/<buildId>/memory/…`, `layers/<sha256>.erofs`, `guest/<hash>/…`.
+ * `builds/<buildId>/build.json` (the manifest), `builds/<buildId>/memory/…`, `layers/<sha256>.<kind>`, `guest/<hash>/…`.
  */
 
 export type ManifestFile = { readonly name: string; readonly sizeBytes: number; readonly sha256: string };
 
-/** Version 2 of `build.json`. Version 1 (no sizes, no checksums, no memory) is still read. */
+/** What a microVM has changed on its own disk, as its runtime keeps it; the store does not look inside. */
+export type DiskKind = "qcow2" | "raw-diff";
+
+/** `layers/<sha256>.<kind>`; without a kind it is an erofs image. */
+export type ManifestLayer = { readonly sha256: string; readonly sizeBytes: number; readonly kind?: DiskKind };
+
+/**
+ * Version 2 of `build.json`. Version 1 (no sizes, no checksums, no memory) is still read. On the disk one that names a layer of
+ * another kind than erofs is marked version 3, so that a release that knows no kinds refuses it instead of missing a file.
+ */
 export type BuildManifest = {
   readonly version: 2;
   readonly buildId: string;
   readonly createdAt: string;
-  /** Newest first; each is the object `layers/<sha256>.erofs`. */
-  readonly layers: readonly { readonly sha256: string; readonly sizeBytes: number }[];
+  /** Newest first. */
+  readonly layers: readonly ManifestLayer[];
   readonly memory?: {
     /** As in the runtime contract's `SealedMemory`: the storage door does not look inside. */
     readonly runtime: "container" | "qemu" | "firecracker";
@@ -36,6 +45,8 @@ export type LoadedBuild = {
   readonly manifest: BuildManifest;
   /** Absolute paths, newest first. */
   readonly layerPaths: readonly string[];
+  /** The same with their kinds. */
+  readonly layers: readonly { readonly kind: "erofs" | DiskKind; readonly path: string }[];
   readonly memoryDir?: string;
   readonly guestLayerDir?: string;
 };
@@ -46,11 +57,11 @@ export type StagedBuild = AsyncDisposable & { readonly directory: string };
 export type ArtifactStore = AsyncDisposable & {
   /** Survives a crash as nothing: the next start empties the staging place. */
   stage(of?: {
-    /** SHA-256 of layers that the build will name, for which `collect` has regard as long as it is staged. */
-    layers?: readonly string[];
+    /** Layers that the build will name, for which `collect` has regard as long as it is staged. */
+    layers?: readonly ManifestLayer[];
   }): Promise<StagedBuild>;
   /**
-   * Makes a build of what was staged: `layer` (a file name inside) becomes `layers/<sha256>.erofs`, `memory/` of the directory
+   * Makes a build of what was staged: `layer` (a file name inside) becomes `layers/<sha256>.<kind>`, `memory/` of the directory
    * the build's memory. Durable when it resolves: files, directories and manifest are synced, the manifest last. The upload
    * goes on in the background, across restarts, and nobody waits for it. `manifest.layers[0]` is the staged layer; all
    * others must be here.

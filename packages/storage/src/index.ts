@@ -1,4 +1,11 @@
-export type { ArtifactStore, BuildManifest, LoadedBuild, ManifestFile, StagedBuild } from "./artifact-store";
+export type {
+  ArtifactStore,
+  BuildManifest,
+  LoadedBuild,
+  ManifestFile,
+  ManifestLayer,
+  StagedBuild,
+} from "./artifact-store";
 export { guestLayersInUse, installBuild } from "./artifacts/install-build";
 export { type OpenArtifactStore, openArtifactStore } from "./artifacts/open-artifact-store";
 export { type StorageConfig, storageConfig } from "./config";

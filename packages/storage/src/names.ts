@@ -32,6 +32,6 @@ export const KEYS = {
   manifest: (buildId: string) => `builds/${buildId}/build.json`,
   memory: (buildId: string, name: string) => `builds/${buildId}/memory/${name}`,
   build: (buildId: string) => `builds/${buildId}/`,
-  layer: (sha256: string) => `layers/${sha256}.erofs`,
+  layer: ({ sha256, kind }: { sha256: string; kind?: string }) => `layers/${sha256}.${kind ?? "erofs"}`,
   guest: (name: string) => `guest/${name}.tar`,
 } as const;

@@ -30,12 +30,13 @@ export type Draft = {
   readonly layer: string;
   readonly below?: BuildManifest["layers"];
   readonly memory?: string;
+  readonly kind?: "qcow2";
 };
 
 /** Stages and commits. @returns the manifest */
 export async function commitDraft(store: ArtifactStore, draft: Draft): Promise<BuildManifest> {
   const below = draft.below ?? [];
-  await using staged = await store.stage({ layers: below.map(({ sha256 }) => sha256) });
+  await using staged = await store.stage({ layers: below });
   await writeFile(join(staged.directory, "layer.erofs"), draft.layer);
   if (draft.memory !== undefined) {
     await mkdir(join(staged.directory, "memory"));
@@ -58,7 +59,14 @@ export function manifestOf(draft: Draft): BuildManifest {
     version: 2,
     buildId: draft.buildId,
     createdAt: "2026-11-22T00:00:00.000Z",
-    layers: [{ sha256: sha256Of(layer), sizeBytes: Buffer.byteLength(layer) }, ...(draft.below ?? [])],
+    layers: [
+      {
+        sha256: sha256Of(layer),
+        sizeBytes: Buffer.byteLength(layer),
+        ...(draft.kind === undefined ? {} : { kind: draft.kind }),
+      },
+      ...(draft.below ?? []),
+    ],
     ...(memory === undefined
       ? {}
       : {

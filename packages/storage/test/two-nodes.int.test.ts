@@ -56,6 +56,7 @@ describe.each(["local", "s3"] as const)("two nodes on one %s store", (kind) => {
     await using here = await openArtifactStore({ directory: a.path, remote, restsMs });
     const base = await commitDraft(here, { buildId: "base", layer: "base layer" });
     await commitDraft(here, { buildId: "snap", layer: "upper", below: base.layers, memory: "pages" });
+    await commitDraft(here, { buildId: "disk", layer: "a disk", below: base.layers, kind: "qcow2" });
     await uploaded(here);
     await using there = await openArtifactStore({ directory: b.path, remote, restsMs });
     expect(await there.has("snap", soon())).toBe(true);
@@ -69,6 +70,9 @@ describe.each(["local", "s3"] as const)("two nodes on one %s store", (kind) => {
     const init = join(loaded.guestLayerDir ?? "", "usr/lib/init");
     expect([await readFile(init, "utf8"), (await stat(init)).mode & 0o777]).toEqual(["the first process", 0o755]);
     expect(await readdir(join(b.path, "staging"))).toEqual([]);
+    const disk = await there.load("disk", soon());
+    expect(disk.manifest.layers[0]?.kind).toBe("qcow2");
+    expect(await readFile(disk.layerPaths[0] ?? "", "utf8")).toBe("a disk");
     // What was fetched is not sent back.
     expect(there.pendingUploads).toBe(0);
     await here.remove(["snap"], soon());
@@ -76,7 +80,7 @@ describe.each(["local", "s3"] as const)("two nodes on one %s store", (kind) => {
     await until(async () => (await keysOf(remote)).every((key) => !key.startsWith("builds/snap/")));
     expect(await here.collect(NOTHING_PINNED)).toBe(0);
     expect((await there.load("snap", soon())).manifest.buildId).toBe("snap");
-    await here.remove(["base"], soon());
+    await here.remove(["base", "disk"], soon());
     await until(async () => (await keysOf(remote)).every((key) => !key.startsWith("builds/")));
   });
 

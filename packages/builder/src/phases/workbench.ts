@@ -145,13 +145,13 @@ function manifestOf(of: {
   facts: BuildFacts;
 }): BuildManifest {
   const { seal, held, facts } = of;
-  const { sha256, sizeBytes } = seal.layer;
+  const { sha256, sizeBytes, kind } = seal.layer;
   const { user, workdir, envs } = facts.context;
   return {
     version: 2,
     buildId: of.buildId,
     createdAt: new Date().toISOString(),
-    layers: [{ sha256, sizeBytes }, ...held.from.manifest.layers],
+    layers: [{ sha256, sizeBytes, ...(kind === "erofs" ? {} : { kind }) }, ...held.from.manifest.layers],
     ...(seal.memory === undefined ? {} : { memory: { ...seal.memory, guestLayer: held.machine.guestLayer } }),
     user,
     workdir: workdir ?? "",

@@ -164,9 +164,10 @@ async function settleSeals({ journal, artifacts }: AdoptParts): Promise<Map<stri
 
 /** For machines of before it was written down: their layers bear their content's names. */
 async function originOfMachine(record: MachineRecord, machine: Machine): Promise<BuildOrigin> {
-  const layers = machine.layers.map(async ({ path }) => {
+  const layers = machine.layers.map(async ({ kind, path }) => {
     const { size } = await stat(path);
-    return { sha256: basename(path).replace(/\.erofs$/, ""), sizeBytes: size };
+    const named = { sha256: basename(path).replace(/\.[a-z0-9]+$/, ""), sizeBytes: size };
+    return kind === "erofs" || kind === "directory" ? named : { ...named, kind };
   });
   const { defaultUser: user, defaultWorkdir: workdir } = record;
   return { layers: await Promise.all(layers), user, workdir, envs: {}, envdVersion: ENVD_VERSION };

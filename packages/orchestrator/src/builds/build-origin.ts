@@ -10,8 +10,8 @@ export type BuildOrigin = Pick<
 /** Manifests of version 1 say no sizes; their layers are here and have some. */
 export async function originOf({ manifest, layerPaths }: LoadedBuild): Promise<BuildOrigin> {
   const { user, workdir, envs, startCmd, readyCmd, envdVersion } = manifest;
-  const layers = manifest.layers.map(async ({ sha256, sizeBytes }, index) => ({
-    sha256,
+  const layers = manifest.layers.map(async ({ sizeBytes, ...layer }, index) => ({
+    ...layer,
     sizeBytes: sizeBytes >= 0 ? sizeBytes : (await stat(layerPaths[index] ?? "")).size,
   }));
   return {

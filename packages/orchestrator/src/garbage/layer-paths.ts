@@ -3,5 +3,5 @@ import type { BuildManifest } from "@sandlot/storage";
 
 /** Where a store below `artifactsPath` keeps these layers. */
 export function layerPathsOf(artifactsPath: string, layers: BuildManifest["layers"]): string[] {
-  return layers.map(({ sha256 }) => join(artifactsPath, "layers", `${sha256}.erofs`));
+  return layers.map(({ sha256, kind }) => join(artifactsPath, "layers", `${sha256}.${kind ?? "erofs"}`));
 }

@@ -101,7 +101,7 @@ export async function startGuest(parts: GuestParts, of: StartGuest, signal: Abor
   const machine = await parts.runtime.start(
     {
       machineId,
-      build: { buildId: shape.buildId, layers: build.layerPaths.map((path) => ({ kind: "erofs", path })) },
+      build: { buildId: shape.buildId, layers: build.layers },
       limits: { cpuCount, memoryMiB, diskMiB, pidsMax: limits.pidsPerMachine },
       slot,
       hostname: NEUTRAL_HOSTNAME,

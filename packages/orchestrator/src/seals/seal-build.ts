@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { Seal } from "@sandlot/runtime-contract";
-import type { ArtifactStore, BuildManifest, StagedBuild } from "@sandlot/storage";
+import type { ArtifactStore, BuildManifest, ManifestLayer, StagedBuild } from "@sandlot/storage";
 import type { CrashHook } from "../crash-points";
 import { nodeFaults } from "../faults";
 import { type Guest, type GuestParts, type StageTimes, stopwatch } from "../guests/guest";
@@ -37,7 +37,7 @@ export async function sealAsBuild(parts: SealParts, of: SealGuest, signal: Abort
   await requireSealable(parts, of);
   const step = stepsOf(parts.crash, at);
   const lap = stopwatch(of.times);
-  await using staged = await parts.artifacts.stage({ layers: guest.origin.layers.map(({ sha256 }) => sha256) });
+  await using staged = await parts.artifacts.stage({ layers: guest.origin.layers });
   await step("staged");
   lap("stage");
   await guest.machine.freeze();
@@ -96,13 +96,12 @@ async function manifestOf(
   of: SealGuest,
   { seal, staged }: { seal: Seal; staged: StagedBuild },
 ): Promise<BuildManifest> {
-  const { sha256, sizeBytes } = seal.layer;
   const manifest: BuildManifest = {
     ...of.guest.origin,
     version: 2,
     buildId: of.buildId,
     createdAt: new Date().toISOString(),
-    layers: [{ sha256, sizeBytes }, ...of.guest.origin.layers],
+    layers: [layerOf(seal), ...of.guest.origin.layers],
   };
   if (seal.memory === undefined) return manifest;
   const memoryDir = join(staged.directory, "memory");
@@ -110,6 +109,10 @@ async function manifestOf(
   const identity = await writeIdentity(memoryDir, of.identity);
   const files = [...seal.memory.files, identity];
   return { ...manifest, memory: { ...seal.memory, files, guestLayer: basename(of.guest.machine.guestLayerDir) } };
+}
+
+function layerOf({ layer: { sha256, sizeBytes, kind } }: Seal): ManifestLayer {
+  return { sha256, sizeBytes, ...(kind === "erofs" ? {} : { kind }) };
 }
 
 type Step = "staged" | "frozen" | "sealed" | "committed";

@@ -3,8 +3,17 @@ import { createHash } from "node:crypto";
 import { mkdir, readdir, rmdir, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { KeyedLock } from "@sandlot/lifetime";
-import type { LayerRef } from "@sandlot/runtime-contract";
+import { type LayerRef, machineFaults } from "@sandlot/runtime-contract";
 import { runLauncher } from "./launcher";
+
+/**
+ * The host never reads a file system that a microVM has written, so its disks are no layers here.
+ * @throws Fault `machine_layer_unfit`
+ */
+export function requireTrees(layers: readonly LayerRef[]): void {
+  const disk = layers.find(({ kind }) => kind !== "erofs" && kind !== "directory");
+  if (disk !== undefined) throw machineFaults.layer_unfit({ runtime: "container", layer: basename(disk.path) });
+}
 
 export async function isMountPoint(path: string): Promise<boolean> {
   const [own, parent] = await Promise.all([

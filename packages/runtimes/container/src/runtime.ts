@@ -26,7 +26,7 @@ import {
   writeMachine,
 } from "./journal";
 import { launch, runLauncher } from "./launcher";
-import type { LayerMounts } from "./layers";
+import { type LayerMounts, requireTrees } from "./layers";
 import { limits } from "./limits";
 import { ContainerMachine } from "./machine";
 import { IMAGES_DIR, type LaunchPairs, MemorySeals } from "./memory-seals";
@@ -115,6 +115,7 @@ export class ContainerRuntime implements Runtime {
 
   async #startOne(request: StartRequest, signal: AbortSignal): Promise<ContainerMachine> {
     checkNames(request);
+    requireTrees(request.build.layers);
     signal.throwIfAborted();
     return this.#gate.run(async () => {
       signal.throwIfAborted();

@@ -45,7 +45,7 @@ export async function sealMachine(of: {
   await syncDirectory(directory).catch(failed);
   of.signal.throwIfAborted();
   return {
-    layer: { name: LAYER_NAME, ...layer },
+    layer: { kind: "erofs", name: LAYER_NAME, ...layer },
     ...(files === undefined ? {} : { memory: { runtime: "container", format: SEAL_FORMAT, files } }),
   };
 }

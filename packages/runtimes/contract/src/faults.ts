@@ -6,6 +6,11 @@ export const machineFaults = defineFaults("machine", {
     kind: "precondition",
     say: (f: { reason: string }) => `the sandbox's memory cannot be saved: ${f.reason}`,
   },
+  layer_unfit: {
+    kind: "precondition",
+    say: (f: { runtime: string; layer: string }) =>
+      `the ${f.runtime} runtime cannot start this build: its layer '${f.layer}' is a microVM's disk`,
+  },
   seal_failed: { kind: "broken", say: (f: { reason: string }) => `sealing the machine failed: ${f.reason}` },
   seal_unreadable: {
     kind: "precondition",

@@ -12,9 +12,17 @@ export type SealedBuild = {
   readonly layers: readonly LayerRef[];
 };
 
+/**
+ * A tree of files as a read-only image or a directory, or (a disk) what one microVM has changed on its own. Disks lie on top of
+ * all trees, the newest first, each made on exactly those below it; a runtime refuses every kind that it does not know.
+ */
 export type LayerRef =
   | { readonly kind: "erofs"; readonly path: string }
-  | { readonly kind: "directory"; readonly path: string };
+  | { readonly kind: "directory"; readonly path: string }
+  | { readonly kind: DiskKind; readonly path: string };
+
+/** `qcow2` of qemu, `raw-diff` of firecracker. */
+export type DiskKind = "qcow2" | "raw-diff";
 
 export type MachineLimits = {
   readonly cpuCount: number;
@@ -48,10 +56,12 @@ export type SealedMemory = {
   readonly files: readonly SealedFile[];
 };
 
+/** A machine's own disk, to lie on top of the layers it was started from: a tree of files, or a microVM's disk. */
+export type SealedLayer = SealedFile & { readonly kind: "erofs" | DiskKind };
+
 /** What a machine was at one moment. Complete on the disk (synced) when `seal` answers with it. */
 export type Seal = {
-  /** The machine's own disk as a read-only erofs layer, to lie on top of the layers it was started from. */
-  readonly layer: SealedFile;
+  readonly layer: SealedLayer;
   /** Absent when only the disk was asked for. Its files lie in `memory/` of the directory. */
   readonly memory?: SealedMemory;
 };

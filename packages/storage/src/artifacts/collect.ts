@@ -57,7 +57,7 @@ export async function readReferences(
     });
     if (text === undefined) continue;
     const manifest = parseManifest(buildId, text);
-    for (const { sha256 } of manifest.layers) layers.add(layout.layer(sha256));
+    for (const layer of manifest.layers) layers.add(layout.layer(layer));
     if (manifest.memory !== undefined) guestLayers.add(layout.guestLayer(manifest.memory.guestLayer));
   }
   return { layers, guestLayers };

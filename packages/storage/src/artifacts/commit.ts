@@ -31,7 +31,7 @@ export async function commitBuild(
   // What could not be read again must not be written.
   parseManifest(buildId, formatManifest(manifest));
   if (await isThere(layout.manifest(buildId))) throw storageFaults.exists({ buildId });
-  using _held = parts.holds.hold(manifest.layers.map(({ sha256 }) => layout.layer(sha256)));
+  using _held = parts.holds.hold(manifest.layers.map(layout.layer));
   onStep("held");
   try {
     await placeLayer(parts, of);
@@ -52,7 +52,7 @@ async function placeLayer(
   if (of.layer === undefined || first === undefined) return;
   const from = join(of.staged.directory, of.layer);
   await requireSize(of.manifest.buildId, from, first.sizeBytes);
-  const target = layout.layer(first.sha256);
+  const target = layout.layer(first);
   const there = await stat(target).catch(() => undefined);
   if (there?.size === first.sizeBytes) {
     await rm(from);
@@ -66,11 +66,12 @@ async function placeLayer(
 
 /** The machine that was sealed lay on all of them, so they are here; a build that names another would be a broken one. */
 async function requireLayers({ layout }: CommitParts, manifest: BuildManifest): Promise<void> {
-  for (const { sha256, sizeBytes } of manifest.layers) {
-    const found = await stat(layout.layer(sha256)).catch(() => undefined);
-    if (found === undefined) throw storageFaults.missing({ key: KEYS.layer(sha256) });
+  for (const layer of manifest.layers) {
+    const { sizeBytes } = layer;
+    const found = await stat(layout.layer(layer)).catch(() => undefined);
+    if (found === undefined) throw storageFaults.missing({ key: KEYS.layer(layer) });
     if (sizeBytes >= 0 && found.size !== sizeBytes)
-      throw storageFaults.corrupt({ key: KEYS.layer(sha256), reason: `${found.size} bytes, and not ${sizeBytes}` });
+      throw storageFaults.corrupt({ key: KEYS.layer(layer), reason: `${found.size} bytes, and not ${sizeBytes}` });
   }
 }
 

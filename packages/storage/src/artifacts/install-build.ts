@@ -27,7 +27,7 @@ export async function installBuild(of: {
   if (layer === undefined) throw storageFaults.incomplete({ buildId, reason: "it has no layer" });
   for (const directory of [layout.builds, layout.layers, layout.verified])
     await mkdir(directory, { recursive: true, mode: 0o755 });
-  const target = layout.layer(layer.sha256);
+  const target = layout.layer(layer);
   if ((await stat(target).catch(() => undefined)) === undefined) {
     await place(of.layerPath, target);
     await new Verified(layout).trust(target, layer.sha256);

@@ -21,7 +21,7 @@ export function layoutOf(directory: string) {
     manifest: (buildId: string) => join(root, KEYS.manifest(buildId)),
     memoryDir: (buildId: string) => join(root, "builds", buildId, "memory"),
     memory: (buildId: string, name: string) => join(root, KEYS.memory(buildId, name)),
-    layer: (sha256: string) => join(root, KEYS.layer(sha256)),
+    layer: (layer: { sha256: string; kind?: string }) => join(root, KEYS.layer(layer)),
     guestLayer: (name: string) => join(root, "guest", name),
   } as const;
 }

@@ -28,12 +28,12 @@ export async function loadBuild(parts: LoadParts, buildId: string, signal: Abort
   if (!isBuildId(buildId)) throw storageFaults.missing({ key: KEYS.manifest(buildId) });
   const { layout } = parts;
   const { manifest, isHere } = await findManifest(parts, buildId, signal);
-  const shared = manifest.layers.map(({ sha256 }) => layout.layer(sha256));
+  const shared = manifest.layers.map(layout.layer);
   if (manifest.memory !== undefined) shared.push(layout.guestLayer(manifest.memory.guestLayer));
   using _held = parts.holds.hold(shared);
   try {
     for (const layer of manifest.layers)
-      await ensureFile(parts, { key: KEYS.layer(layer.sha256), path: layout.layer(layer.sha256), ...layer }, signal);
+      await ensureFile(parts, { key: KEYS.layer(layer), path: layout.layer(layer), ...layer }, signal);
     if (manifest.memory !== undefined) await ensureGuestLayer(parts, manifest.memory.guestLayer, signal);
     if (isHere) await ensureMemory(parts, manifest, layout.memoryDir(buildId), signal);
     else await placeFetched(parts, manifest, signal);
@@ -44,11 +44,13 @@ export async function loadBuild(parts: LoadParts, buildId: string, signal: Abort
 }
 
 function describe(layout: Layout, manifest: BuildManifest): LoadedBuild {
-  const layerPaths = manifest.layers.map(({ sha256 }) => layout.layer(sha256));
-  if (manifest.memory === undefined) return { manifest, layerPaths };
+  const layerPaths = manifest.layers.map(layout.layer);
+  const layers = manifest.layers.map((layer) => ({ kind: layer.kind ?? "erofs", path: layout.layer(layer) }) as const);
+  if (manifest.memory === undefined) return { manifest, layerPaths, layers };
   return {
     manifest,
     layerPaths,
+    layers,
     memoryDir: layout.memoryDir(manifest.buildId),
     guestLayerDir: layout.guestLayer(manifest.memory.guestLayer),
   };

@@ -1,8 +1,9 @@
-/** `build.json`: what it says, read from both versions there are. Pure but for the sizes that version 1 does not tell. */
-import type { BuildManifest, ManifestFile } from "../artifact-store";
+/** `build.json`: what it says, read from all versions there are. Pure but for the sizes that version 1 does not tell. */
+import type { BuildManifest, DiskKind, ManifestFile, ManifestLayer } from "../artifact-store";
 import { storageFaults } from "../faults";
 import { isFileName, KEYS, SHA256 } from "../names";
 
+const DISK_KINDS: readonly DiskKind[] = ["qcow2", "raw-diff"];
 const RUNTIMES = ["container", "qemu", "firecracker"] as const;
 
 /** A manifest as read; `sizeBytes` of version 1's layers is −1, for it said none. */
@@ -16,8 +17,8 @@ export function parseManifest(buildId: string, text: string): BuildManifest {
     throw broken("not JSON", thrown);
   }
   if (found === null || typeof found !== "object" || Array.isArray(found)) throw broken("not an object");
-  if (found.version !== 1 && found.version !== 2) throw broken(`version ${String(found.version)} is not 1 or 2`);
-  if (found.version === 2 && found.buildId !== buildId) throw broken(`it is of build ${String(found.buildId)}`);
+  if (![1, 2, 3].includes(found.version as number)) throw broken(`version ${String(found.version)} is not 1, 2 or 3`);
+  if (found.version !== 1 && found.buildId !== buildId) throw broken(`it is of build ${String(found.buildId)}`);
   const layers = found.version === 1 ? oldLayers(found.layers) : layersOf(found.layers);
   if (layers === undefined || layers.length === 0) throw broken("its layers are no list of layers");
   const memory = found.memory === undefined ? undefined : memoryOf(found.memory);
@@ -38,8 +39,10 @@ export function parseManifest(buildId: string, text: string): BuildManifest {
   };
 }
 
+/** Version 3 only where it must be: builds of erofs layers alone can be read by releases from before there were kinds. */
 export function formatManifest(manifest: BuildManifest): string {
-  return `${JSON.stringify(manifest, null, 2)}\n`;
+  const version = manifest.layers.some(({ kind }) => kind !== undefined) ? 3 : 2;
+  return `${JSON.stringify({ ...manifest, version }, null, 2)}\n`;
 }
 
 /** Version 1 named paths, and only ever those of layers named by their content. */
@@ -51,9 +54,14 @@ function oldLayers(found: unknown): BuildManifest["layers"] | undefined {
 
 function layersOf(found: unknown): BuildManifest["layers"] | undefined {
   if (!Array.isArray(found)) return undefined;
-  const isLayer = (one: unknown): one is { sha256: string; sizeBytes: number } =>
-    isObject(one) && typeof one.sha256 === "string" && SHA256.test(one.sha256) && isSize(one.sizeBytes);
-  return found.every(isLayer) ? found.map(({ sha256, sizeBytes }) => ({ sha256, sizeBytes })) : undefined;
+  const isLayer = (one: unknown): one is ManifestLayer =>
+    isObject(one) &&
+    typeof one.sha256 === "string" &&
+    SHA256.test(one.sha256) &&
+    isSize(one.sizeBytes) &&
+    (one.kind === undefined || DISK_KINDS.some((kind) => kind === one.kind));
+  if (!found.every(isLayer)) return undefined;
+  return found.map(({ sha256, sizeBytes, kind }) => ({ sha256, sizeBytes, ...(kind === undefined ? {} : { kind }) }));
 }
 
 function memoryOf(found: unknown): BuildManifest["memory"] | undefined {

@@ -94,12 +94,37 @@ describe(openArtifactStore, () => {
       "{",
       "null",
       '{"version":3}',
+      '{"version":4}',
       '{"version":1,"layers":[]}',
       '{"version":1,"layers":["../../etc"]}',
     ]) {
       await writeFile(join(dir.path, "builds/b/build.json"), text);
       expect(await codeOf(store.load("b", soon()))).toBe("storage_corrupt");
     }
+  });
+
+  it("keeps a microVM's disk apart from erofs layers, and older releases from reading such a build", async () => {
+    await using dir = await tempDir();
+    let nowMs = Date.now();
+    await using store = await openArtifactStore({ directory: dir.path, nowMs: () => nowMs });
+    const base = await commitDraft(store, { buildId: "base", layer: "base layer" });
+    const disk = { buildId: "disk", layer: "base layer", below: base.layers, kind: "qcow2" } as const;
+    const { layers } = await commitDraft(store, disk);
+    const load = await store.load("disk", soon());
+    expect(load.manifest.layers).toEqual(layers);
+    expect(load.layerPaths.map((path) => path.split(".").at(-1))).toEqual(["qcow2", "erofs"]);
+    const versionOf = async (id: string): Promise<unknown> =>
+      JSON.parse(await readFile(join(dir.path, `builds/${id}/build.json`), "utf8")).version;
+    expect([await versionOf("base"), await versionOf("disk")]).toEqual([2, 3]);
+    nowMs = later();
+    expect(await store.collect(NOTHING_PINNED)).toBe(0);
+    await store.remove(["disk"], soon());
+    expect(await store.collect(NOTHING_PINNED)).toBe("base layer".length);
+    expect(await store.load("base", soon())).toBeDefined();
+    const odd = { ...base, version: 3, buildId: "odd", layers: [{ ...base.layers[0], kind: "raw" }] };
+    await mkdir(join(dir.path, "builds/odd"));
+    await writeFile(join(dir.path, "builds/odd/build.json"), JSON.stringify(odd));
+    expect(await codeOf(store.load("odd", soon()))).toBe("storage_corrupt");
   });
 
   it("reads version 1, whose layers have no sizes", async () => {
@@ -131,7 +156,7 @@ describe(openArtifactStore, () => {
     nowMs = later();
     const guestLayers = new Set([join(dir.path, "guest", GUEST)]);
     expect(await store.collect({ layerPaths: new Set([pathOf(0)]), guestLayers })).toBe(0);
-    await using staged = await store.stage({ layers: [snap.layers[0]?.sha256 ?? ""] });
+    await using staged = await store.stage({ layers: snap.layers.slice(0, 1) });
     expect(await store.collect({ ...NOTHING_PINNED, guestLayers })).toBe(0);
     await staged[Symbol.asyncDispose]();
     expect(await store.collect(NOTHING_PINNED)).toBe("upper".length + "the first process".length);

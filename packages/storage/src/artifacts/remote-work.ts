@@ -132,10 +132,10 @@ export class RemoteWork {
     });
     if (text === undefined || this.#removals.has(buildId)) return;
     const { layers, memory } = parseManifest(buildId, text);
-    const shared = layers.map(({ sha256 }) => layout.layer(sha256));
+    const shared = layers.map(layout.layer);
     if (memory !== undefined) shared.push(layout.guestLayer(memory.guestLayer));
     using _held = holds.hold(shared);
-    for (const { sha256 } of layers) await this.#uploadOnce(KEYS.layer(sha256), layout.layer(sha256), signal);
+    for (const layer of layers) await this.#uploadOnce(KEYS.layer(layer), layout.layer(layer), signal);
     if (memory !== undefined) await uploadGuestLayer({ layout, remote, name: memory.guestLayer }, signal);
     for (const { name } of memory?.files ?? [])
       await this.#uploadOnce(KEYS.memory(buildId, name), layout.memory(buildId, name), signal);

@@ -1,14 +1,14 @@
 /** Places for builds in the making: on the artifacts' own file system, so that committing is renaming. */
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { StagedBuild } from "../artifact-store";
+import type { ManifestLayer, StagedBuild } from "../artifact-store";
 import type { Holds } from "./holds";
 import type { Layout } from "./layout";
 
 export async function stageBuild(of: {
   layout: Layout;
   holds: Holds;
-  layers: readonly string[];
+  layers: readonly ManifestLayer[];
 }): Promise<StagedBuild> {
   const directory = join(of.layout.staging, crypto.randomUUID());
   await mkdir(directory, { mode: 0o755 });

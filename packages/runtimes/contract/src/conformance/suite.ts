@@ -121,7 +121,7 @@ export class Suite {
     const { machine } = running;
     await machine.freeze();
     const seal = await machine.seal({ directory: place.path, memory }, AbortSignal.timeout(TEST_MS));
-    const layer: LayerRef = { kind: "erofs", path: `${place.path}/${seal.layer.name}` };
+    const layer: LayerRef = { kind: seal.layer.kind, path: `${place.path}/${seal.layer.name}` };
     const sealed = seal.memory;
     return {
       seal,
