@@ -3,9 +3,12 @@
  * configured, holds every committed build for other nodes and for the day the disk is lost.
  *
  * `builds/<buildId>/build.json` (the manifest), `builds/<buildId>/memory/…`, `layers/<sha256>.<kind>`, `guest/<hash>/…`.
+ * What a template was made for beside the runtime of its own layers lies in a build of its own, `<buildId>.<runtime>`.
  */
 
 export type ManifestFile = { readonly name: string; readonly sizeBytes: number; readonly sha256: string };
+
+export type RuntimeName = "container" | "qemu" | "firecracker";
 
 /** What a microVM has changed on its own disk, as its runtime keeps it; the store does not look inside. */
 export type DiskKind = "qcow2" | "raw-diff";
@@ -23,9 +26,13 @@ export type BuildManifest = {
   readonly createdAt: string;
   /** Newest first. */
   readonly layers: readonly ManifestLayer[];
+  /** What machines of it may be made by. Absent in builds of before there was a choice: `container` alone. */
+  readonly runtimes?: readonly RuntimeName[];
+  /** Version of the kernel that its machine ran on, where that is not the host's. */
+  readonly kernel?: string;
   readonly memory?: {
     /** As in the runtime contract's `SealedMemory`: the storage door does not look inside. */
-    readonly runtime: "container" | "qemu" | "firecracker";
+    readonly runtime: RuntimeName;
     readonly format: string;
     readonly files: readonly ManifestFile[];
     /** Name below `guest/` of the guest layer the memory was sealed on. */

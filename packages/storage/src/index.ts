@@ -4,6 +4,7 @@ export type {
   LoadedBuild,
   ManifestFile,
   ManifestLayer,
+  RuntimeName,
   StagedBuild,
 } from "./artifact-store";
 export { guestLayersInUse, installBuild } from "./artifacts/install-build";

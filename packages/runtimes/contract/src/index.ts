@@ -111,6 +111,16 @@ export type RuntimeCapabilities = {
   readonly hardwareIsolation: boolean;
 };
 
+/** What its machines are walled in by, for people and for what is written down of a build. Settled by `probe`, as the capabilities. */
+export type RuntimeFacts = {
+  /** Of a virtual machine: whether the processor runs its instructions, or a program does. */
+  readonly acceleration?: "kvm" | "tcg";
+  /** One line: what lies between a sandbox and this host. */
+  readonly isolation?: string;
+  /** Version of the guest's kernel; absent where it is the host's. */
+  readonly kernel?: string;
+};
+
 /** Whether this host can run the runtime, proven by a real start; `problems` say what is missing and how to cure it. */
 export type RuntimeProbe = {
   readonly usable: boolean;
@@ -171,6 +181,8 @@ export type Machine = {
 export type Runtime = AsyncDisposable & {
   readonly name: "container" | "qemu" | "firecracker";
   readonly capabilities: RuntimeCapabilities;
+  /** Absent: its machines are processes of this host, walled in by its kernel. */
+  readonly facts?: RuntimeFacts;
   probe(signal: AbortSignal): Promise<RuntimeProbe>;
   /** Brings a machine up to "PID 1 runs and is starting envd"; the caller waits for envd over the slot address.
    * On failure or abort nothing is left. With `restore` all its processes run on as they were sealed.

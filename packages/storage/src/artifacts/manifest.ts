@@ -1,5 +1,5 @@
 /** `build.json`: what it says, read from all versions there are. Pure but for the sizes that version 1 does not tell. */
-import type { BuildManifest, DiskKind, ManifestFile, ManifestLayer } from "../artifact-store";
+import type { BuildManifest, DiskKind, ManifestFile, ManifestLayer, RuntimeName } from "../artifact-store";
 import { storageFaults } from "../faults";
 import { isFileName, KEYS, SHA256 } from "../names";
 
@@ -23,12 +23,17 @@ export function parseManifest(buildId: string, text: string): BuildManifest {
   if (layers === undefined || layers.length === 0) throw broken("its layers are no list of layers");
   const memory = found.memory === undefined ? undefined : memoryOf(found.memory);
   if (found.memory !== undefined && memory === undefined) throw broken("its memory is not described as memory is");
-  const { user, workdir, startCmd, readyCmd } = found;
+  const runtimes = found.runtimes === undefined ? undefined : runtimesOf(found.runtimes);
+  // What a newer release could run it on is not guessed at.
+  if (found.runtimes !== undefined && runtimes === undefined) throw broken("its runtimes are not known here");
+  const { user, workdir, startCmd, readyCmd, kernel } = found;
   return {
     version: 2,
     buildId,
     createdAt: typeof found.createdAt === "string" ? found.createdAt : new Date(0).toISOString(),
     layers,
+    ...(runtimes === undefined ? {} : { runtimes }),
+    ...(isText(kernel) ? { kernel } : {}),
     ...(memory === undefined ? {} : { memory }),
     user: isText(user) ? user : "user",
     workdir: isText(workdir) ? workdir : "/home/user",
@@ -62,6 +67,13 @@ function layersOf(found: unknown): BuildManifest["layers"] | undefined {
     (one.kind === undefined || DISK_KINDS.some((kind) => kind === one.kind));
   if (!found.every(isLayer)) return undefined;
   return found.map(({ sha256, sizeBytes, kind }) => ({ sha256, sizeBytes, ...(kind === undefined ? {} : { kind }) }));
+}
+
+/** At least one, each of them known. */
+function runtimesOf(found: unknown): RuntimeName[] | undefined {
+  if (!Array.isArray(found) || found.length === 0) return undefined;
+  const known = RUNTIMES.filter((name) => found.includes(name));
+  return known.length === found.length ? known : undefined;
 }
 
 function memoryOf(found: unknown): BuildManifest["memory"] | undefined {
