@@ -7,6 +7,7 @@ const ADAPTERS = [
   "storage",
   "runtime-contract",
   "runtime-container",
+  "runtime-microvm",
   "network",
   "proxy",
   "egress",
@@ -40,6 +41,7 @@ export const MAY: Readonly<Record<string, readonly string[]>> = {
   builder: [...KIT, "domain", "contracts", "runtime-contract", "storage", "oci-images"],
   "runtime-contract": [...KIT, "domain"],
   "runtime-container": [...KIT, "domain", "runtime-contract"],
+  "runtime-microvm": [...KIT, "domain", "runtime-contract"],
   // It ships into every guest.
   envd: [...KIT, "contracts"],
   // Shipped into the template of that name.

@@ -1,0 +1,30 @@
+/** What every runtime of virtual machines shares: the guest's kernel and first program, its disks, and the way to speak to it. */
+export type {
+  AgentStream,
+  ConnectAgent,
+  GuestAgent,
+  GuestHello,
+  GuestIdentity,
+  GuestResume,
+  GuestState,
+  GuestStats,
+} from "./agent/types";
+export {
+  type DiskPiece,
+  LAYERS_MAX,
+  type LayerExtent,
+  type LayersDisk,
+  planLayersDisk,
+  vmdkDescriptor,
+} from "./disks/layers-disk";
+export { microvmFaults } from "./faults";
+export {
+  AGENT_PORT,
+  AGENT_VSOCK_PORT,
+  GUEST_MAC,
+  type GuestBoot,
+  guestCommandLine,
+  HOST_MAC,
+  NOTICE_PORT,
+} from "./kernel/command-line";
+export { digestKernel, type GuestKernel, loadGuestKernel } from "./kernel/guest-kernel";
