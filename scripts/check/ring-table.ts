@@ -6,8 +6,10 @@ const ADAPTERS = [
   "state",
   "storage",
   "runtime-contract",
+  "runtime-host",
   "runtime-container",
   "runtime-microvm",
+  "runtime-qemu",
   "network",
   "proxy",
   "egress",
@@ -40,8 +42,10 @@ export const MAY: Readonly<Record<string, readonly string[]>> = {
   storage: [...KIT, "domain"],
   builder: [...KIT, "domain", "contracts", "runtime-contract", "storage", "oci-images"],
   "runtime-contract": [...KIT, "domain"],
-  "runtime-container": [...KIT, "domain", "runtime-contract"],
   "runtime-microvm": [...KIT, "domain", "runtime-contract"],
+  "runtime-host": ["faults", "lifetime", "runtime-contract"],
+  "runtime-container": [...KIT, "domain", "runtime-contract", "runtime-host"],
+  "runtime-qemu": [...KIT, "domain", "runtime-contract", "runtime-host", "runtime-microvm"],
   // It ships into every guest.
   envd: [...KIT, "contracts"],
   // Shipped into the template of that name.

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "bun:test";
-import { checkNames, formatLaunchConfig, isAlive } from "./journal";
+import { isAlive } from "@sandlot/runtime-host";
+import { checkNames, formatLaunchConfig } from "./journal";
 
 describe(formatLaunchConfig, () => {
   it("leaves out what is not set", () => {

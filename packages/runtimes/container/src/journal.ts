@@ -21,8 +21,6 @@ export type MachineRecord = {
   readonly hostBootId: string;
 };
 
-export type ProcessRecord = { readonly pid: number; readonly startTime: string };
-
 const MACHINE_ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
 const HOSTNAME = /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
 
@@ -58,28 +56,4 @@ export async function readMachine(dir: string): Promise<MachineRecord | undefine
 
 export async function machineIdsIn(machinesDir: string): Promise<string[]> {
   return readdir(machinesDir).catch(() => []);
-}
-
-export type ProcessName = "init.pid" | "launcher.pid" | "seal.pid";
-
-export async function readProcess(dir: string, name: ProcessName): Promise<ProcessRecord | undefined> {
-  const text = await readFile(join(dir, name), "utf8").catch(() => "");
-  const [pid, startTime] = text.trim().split(" ");
-  return pid === undefined || startTime === undefined ? undefined : { pid: Number(pid), startTime };
-}
-
-/** True while that very process runs; one that only waits to be reaped has ended. */
-export async function isAlive(process: ProcessRecord): Promise<boolean> {
-  const text = await readFile(`/proc/${process.pid}/stat`, "utf8").catch(() => "");
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  return fields[19] === process.startTime && fields[0] !== "Z" && fields[0] !== "X";
-}
-
-/** PID 1's exit code, once its launcher has written it. */
-export async function readExitCode(dir: string): Promise<number | undefined> {
-  try {
-    return (JSON.parse(await readFile(join(dir, "exit.json"), "utf8")) as { exitCode: number }).exitCode;
-  } catch {
-    return undefined;
-  }
 }

@@ -4,7 +4,7 @@ import { mkdir, readdir, rmdir, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { KeyedLock } from "@sandlot/lifetime";
 import { type LayerRef, machineFaults } from "@sandlot/runtime-contract";
-import { runLauncher } from "./launcher";
+import { runLauncher } from "@sandlot/runtime-host";
 
 /**
  * The host never reads a file system that a microVM has written, so its disks are no layers here.

@@ -1,7 +1,7 @@
 /** A seal whose process was killed goes on in its helper, which nobody waits for any more. */
 import { type Clock, sleep } from "@sandlot/lifetime";
+import { isAlive, readProcess } from "@sandlot/runtime-host";
 import { containerFaults } from "./faults";
-import { isAlive, readProcess } from "./journal";
 import { limits } from "./limits";
 
 /** Tells the helper to stop, and waits until it has put the machine right; it leaves it frozen. Nothing to do mostly.

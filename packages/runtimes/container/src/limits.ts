@@ -6,10 +6,6 @@ export const limits = {
   pooledDiskSizes: 4,
   /** Mounted layers that no machine uses, kept for the next; more are unmounted. */
   idleLayers: 64,
-  /** How long a freeze may take until it counts as failed, in milliseconds. */
-  freezeMs: 5_000,
-  /** After so long a freeze by v1 is tried anew at every look, in milliseconds; it takes less than one mostly. */
-  freezeAgainMs: 60,
   /** How long a launcher may take to kill its machine until it is done from outside, in milliseconds. */
   killMs: 1_000,
   /** How long a whole seal may take in the helper until it is told to stop, in seconds. */
@@ -26,12 +22,4 @@ export const limits = {
   lxcfsLookMs: 1_000,
   /** How long showing one machine another lxcfs may take, in milliseconds; a few are normal. */
   lxcfsRenewMs: 3_000,
-  /** First host id of the first range; below lie users, /etc/subuid and systemd's dynamic users. */
-  firstHostId: 0x1000_0000,
-  /** Ids of one machine. */
-  idsPerRange: 0x1_0000,
-  /** Ranges of one installation. */
-  rangesPerTag: 512,
-  /** Regions that tags are spread over; the last ends below 2^31, which some file systems treat as negative. */
-  tagRegions: 55,
 } as const;

@@ -10,9 +10,17 @@ import type {
   Seal,
   SealRequest,
 } from "@sandlot/runtime-contract";
-import { hadOutOfMemory, readStats, setFrozen } from "./cgroup-state";
-import type { MachineCgroups } from "./cgroups";
-import { isAlive, type MachineRecord, type ProcessRecord, readExitCode, readProcess } from "./journal";
+import {
+  hadOutOfMemory,
+  isAlive,
+  type MachineCgroups,
+  type ProcessRecord,
+  readExitCode,
+  readProcess,
+  readStats,
+  setFrozen,
+} from "@sandlot/runtime-host";
+import type { MachineRecord } from "./journal";
 import { endLeftSeal } from "./left-seal";
 import { limits } from "./limits";
 import { readOutput } from "./output";

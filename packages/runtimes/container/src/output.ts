@@ -2,7 +2,7 @@
 import { constants } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import type { MachineOutput } from "@sandlot/runtime-contract";
-import { isAlive, type ProcessRecord } from "./journal";
+import { isAlive, type ProcessRecord } from "@sandlot/runtime-host";
 
 const NONE: MachineOutput = { bytes: new Uint8Array(), sizeBytes: 0 };
 

@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { machineFaults, type RestoreFrom, type SealedFile } from "@sandlot/runtime-contract";
+import { CONTAINER_IDS } from "@sandlot/runtime-host";
 import { idMapImage } from "./criu-images";
 import { digestOf } from "./file-digest";
 import { limits } from "./limits";
@@ -67,5 +68,5 @@ export async function layOutImages(of: { from: RestoreFrom; to: string; idBase: 
 
 function contentFor(image: Image, idBase: number): Uint8Array {
   if (!/^userns-\d+\.img$/.test(image.name)) return image.bytes;
-  return idMapImage(image.bytes, idBase, limits.idsPerRange);
+  return idMapImage(image.bytes, idBase, CONTAINER_IDS.idsPerRange);
 }

@@ -9,23 +9,20 @@ import type {
   RuntimeProbe,
   StartMachine,
 } from "@sandlot/runtime-contract";
-import type { Cgroups } from "./cgroups";
+import {
+  type Cgroups,
+  type IdRanges,
+  isAlive,
+  launch,
+  readProcess,
+  runLauncher,
+  runtimeFaults,
+} from "@sandlot/runtime-host";
 import type { ContainerRuntimeConfig, ContainerRuntimeParts } from "./config";
 import { errorsOf } from "./criu-log";
 import { containerFaults } from "./faults";
 import { dropHostLimits } from "./host-limits";
-import type { IdRanges } from "./ids";
-import {
-  checkNames,
-  formatLaunchConfig,
-  isAlive,
-  type MachineRecord,
-  machineIdsIn,
-  readMachine,
-  readProcess,
-  writeMachine,
-} from "./journal";
-import { launch, runLauncher } from "./launcher";
+import { checkNames, formatLaunchConfig, type MachineRecord, machineIdsIn, readMachine, writeMachine } from "./journal";
 import { type LayerMounts, requireTrees } from "./layers";
 import { limits } from "./limits";
 import { ContainerMachine } from "./machine";
@@ -193,7 +190,7 @@ export class ContainerRuntime implements Runtime {
     const machine = await this.#adopt(machineId, launched.initPid);
     if (machine === undefined) {
       const log = await readFile(join(dir, "launcher.log"), "utf8").catch(() => "");
-      throw containerFaults.launch_failed({ machineId, stage: "init", reason: `it ended at once ${log.trim()}` });
+      throw runtimeFaults.launch_failed({ machineId, stage: "init", reason: `it ended at once ${log.trim()}` });
     }
     if (request.restore !== undefined)
       void rm(join(dir, IMAGES_DIR), { recursive: true, force: true }).catch(() => undefined); // it goes with the machine then

@@ -1,22 +1,22 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Runtime } from "@sandlot/runtime-contract";
-import { readCgroupLayout } from "./cgroup-layout";
-import { Cgroups } from "./cgroups";
+import { Cgroups, CONTAINER_IDS, IdRanges, readCgroupLayout, runLauncher } from "@sandlot/runtime-host";
 import type { ContainerRuntimeConfig, ContainerRuntimeParts } from "./config";
 import { holdHostLimits } from "./host-limits";
-import { IdRanges } from "./ids";
-import { runLauncher } from "./launcher";
 import { LayerMounts } from "./layers";
 import { keepLxcfs } from "./lxcfs-keeper";
 import { ContainerRuntime } from "./runtime";
 import { UpperPool } from "./uppers";
 
+/** For v1 alone: character devices a machine may use, as in the launcher's device program. */
+const DEVICES = ["1:3", "1:5", "1:7", "1:8", "1:9", "5:0", "5:2", "136:*", "10:229"];
+
 /**
  * Opens the container runtime of one node directory: makes the device layer and the shared cgroups, takes up ready
  * disks of an earlier run. Machines are neither touched nor adopted until `list` or `sweep`. Disposing of it leaves
  * machines running and gives back the rest.
- * @throws Fault `container_no_cgroups`, `container_helper_failed`
+ * @throws Fault `runtime_no_cgroups`, `runtime_helper_failed`
  */
 export async function startContainerRuntime(
   config: ContainerRuntimeConfig,
@@ -32,7 +32,11 @@ export async function startContainerRuntime(
   await Promise.all(Object.values(dirs).map((dir) => mkdir(dir, { recursive: true, mode: 0o755 })));
   const host = await readCgroupLayout();
   const layout = config.forceCgroupsV1 === true ? { ...host, v2: undefined } : host;
-  const cgroups = new Cgroups({ layout, tag, launcherPath });
+  const cgroups = new Cgroups({
+    layout,
+    group: `sandlot-${tag}`,
+    devices: { allowed: DEVICES, restrict: (dir) => runLauncher(launcherPath, ["restrict", "--dir", dir]) },
+  });
   const refused = await holdHostLimits(tag);
   if (refused.length > 0) parts.log.warn("machines share these counters with the host, and they stay low", { refused });
   await Promise.all([cgroups.prepare(), runLauncher(launcherPath, ["devices", "--dir", dirs.devices])]);
@@ -50,6 +54,11 @@ export async function startContainerRuntime(
     lxcfs: lxcfsDir === undefined ? undefined : keepLxcfs({ lxcfsDir, ...places }, parts.log),
     layers: new LayerMounts({ dir: dirs.layers, launcherPath, forceLoop: config.forceLoopLayers ?? false }),
     // Starting elsewhere than the last run spares a range some time before it is used again.
-    ids: new IdRanges({ dir: join(nodeDir, "ids"), tag, startAt: Math.floor(parts.clock.nowMs() / 1000) }),
+    ids: new IdRanges({
+      plan: CONTAINER_IDS,
+      dir: join(nodeDir, "ids"),
+      tag,
+      startAt: Math.floor(parts.clock.nowMs() / 1000),
+    }),
   });
 }

@@ -6,9 +6,9 @@ import { randomUUID } from "node:crypto";
 import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { KeyedLock } from "@sandlot/lifetime";
+import { runLauncher } from "@sandlot/runtime-host";
 import type { Logger } from "@sandlot/telemetry";
 import { containerFaults } from "./faults";
-import { runLauncher } from "./launcher";
 import { isMountPoint } from "./layers";
 import { limits } from "./limits";
 

@@ -3,7 +3,7 @@
 import { expect, it } from "bun:test";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { runLauncher } from "../src/launcher";
+import { runLauncher } from "@sandlot/runtime-host";
 import { canRunMachines, containerHarness } from "./harness";
 
 const missing = canRunMachines();

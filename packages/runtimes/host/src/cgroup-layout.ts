@@ -1,7 +1,7 @@
 /** Which cgroup hierarchies this host has: v1, v2, or the two side by side. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { containerFaults } from "./faults";
+import { runtimeFaults } from "./faults";
 
 export type Controller = "memory" | "cpu" | "pids";
 
@@ -17,7 +17,7 @@ export type CgroupLayout = {
 const NEEDED: readonly Controller[] = ["memory", "cpu", "pids"];
 
 /** Pure. `mountinfo` as of proc(5), `v2Controllers` the words of v2's `cgroup.controllers`.
- * @throws Fault `container_no_cgroups` naming the controllers that are nowhere */
+ * @throws Fault `runtime_no_cgroups` naming the controllers that are nowhere */
 export function parseCgroupLayout(mountinfo: string, v2Controllers: (at: string) => readonly string[]): CgroupLayout {
   let v2: string | undefined;
   const v1 = new Map<string, string>();
@@ -32,7 +32,7 @@ export function parseCgroupLayout(mountinfo: string, v2Controllers: (at: string)
   const inV2 = v2 === undefined ? [] : v2Controllers(v2);
   const unified = NEEDED.every((controller) => inV2.includes(controller));
   const missing = unified ? [] : NEEDED.filter((controller) => !v1.has(controller));
-  if (missing.length > 0) throw containerFaults.no_cgroups({ missing: missing.join(", ") });
+  if (missing.length > 0) throw runtimeFaults.no_cgroups({ missing: missing.join(", ") });
   return { v2, v1: unified ? new Map() : v1, unified };
 }
 

@@ -4,15 +4,12 @@ import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { MachineLimits } from "@sandlot/runtime-contract";
 import type { CgroupLayout } from "./cgroup-layout";
-import { runLauncher } from "./launcher";
 
 const CPU_PERIOD_US = 100_000;
 /** A quarter of a machine's memory may lie in its TCP connections. */
 const TCP_BYTES_PER_MIB = 256 * 1024;
 const LAUNCHERS = "_launchers";
 const SHARED = "_machines";
-/** For v1 alone: character devices a machine may use, as in the launcher's device program. */
-const DEVICES = ["1:3", "1:5", "1:7", "1:8", "1:9", "5:0", "5:2", "136:*", "10:229"];
 
 /** Where one machine's processes stand. */
 export type MachineCgroups = {
@@ -26,15 +23,24 @@ export type MachineCgroups = {
   readonly cpuAccount: string | undefined;
 };
 
+/** Which device nodes machines may open, whatever nodes they come to see. */
+export type DeviceRules = {
+  /** For v1 alone: character devices by number. */
+  readonly allowed: readonly string[];
+  /** Puts the same rule on a v2 directory. Idempotent. */
+  readonly restrict: (dir: string) => Promise<void>;
+};
+
 export class Cgroups {
   readonly #layout: CgroupLayout;
   readonly #group: string;
-  readonly #launcherPath: string;
+  readonly #devices: DeviceRules;
 
-  constructor(of: { layout: CgroupLayout; tag: string; launcherPath: string }) {
+  /** @param of.group names all that one runtime of one installation makes, `sandlot-<tag>…` */
+  constructor(of: { layout: CgroupLayout; group: string; devices: DeviceRules }) {
     this.#layout = of.layout;
-    this.#group = `sandlot-${of.tag}`;
-    this.#launcherPath = of.launcherPath;
+    this.#group = of.group;
+    this.#devices = of.devices;
   }
 
   get kind(): "v1" | "hybrid" | "v2" {
@@ -61,12 +67,13 @@ export class Cgroups {
       if (unified) await enableControllers(v2);
       await mkdir(join(group, LAUNCHERS), { recursive: true });
       if (unified) await enableControllers(group);
-      await runLauncher(this.#launcherPath, ["restrict", "--dir", group]);
+      await this.#devices.restrict(group);
     }
     if (this.shared !== undefined && !existsSync(this.shared)) {
       await mkdir(this.shared, { recursive: true });
       await writeFile(join(this.shared, "devices.deny"), "a");
-      for (const device of DEVICES) await writeFile(join(this.shared, "devices.allow"), `c ${device} rwm`);
+      for (const device of this.#devices.allowed)
+        await writeFile(join(this.shared, "devices.allow"), `c ${device} rwm`);
     }
   }
 

@@ -1,47 +1,49 @@
-/** Ranges of 65536 host ids, one per machine. Taken by exclusive files, so they survive us and cannot be taken twice. */
+/** Ranges of host ids, one per machine. Taken by exclusive files, so they survive us and cannot be taken twice. */
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { containerFaults } from "./faults";
-import { limits } from "./limits";
+import { runtimeFaults } from "./faults";
+import type { IdPlan } from "./limits";
 
 /** First range of an installation. Two tags may share a region; ranges then still differ within each installation. */
-export function firstRangeOf(tag: string): number {
+export function firstRangeOf(plan: IdPlan, tag: string): number {
   let hash = 0;
   for (const letter of tag) hash = (hash * 31 + letter.charCodeAt(0)) >>> 0;
-  return (hash % limits.tagRegions) * limits.rangesPerTag;
+  return (hash % plan.tagRegions) * plan.rangesPerTag;
 }
 
 export class IdRanges {
   readonly #dir: string;
+  readonly #plan: IdPlan;
   readonly #firstRange: number;
   #next: number;
 
-  constructor(of: { dir: string; tag: string; startAt: number }) {
+  constructor(of: { plan: IdPlan; dir: string; tag: string; startAt: number }) {
     this.#dir = of.dir;
-    this.#firstRange = firstRangeOf(of.tag);
-    this.#next = of.startAt % limits.rangesPerTag;
+    this.#plan = of.plan;
+    this.#firstRange = firstRangeOf(of.plan, of.tag);
+    this.#next = of.startAt % of.plan.rangesPerTag;
   }
 
   /** Takes the next free range, oldest given back first.
    * @returns the host id that is 0 inside
-   * @throws Fault `container_ids_exhausted` */
+   * @throws Fault `runtime_ids_exhausted` */
   async take(machineId: string): Promise<number> {
     await mkdir(this.#dir, { recursive: true });
-    for (let tries = 0; tries < limits.rangesPerTag; tries += 1) {
+    for (let tries = 0; tries < this.#plan.rangesPerTag; tries += 1) {
       const at = this.#next;
-      this.#next = (this.#next + 1) % limits.rangesPerTag;
+      this.#next = (this.#next + 1) % this.#plan.rangesPerTag;
       try {
         await writeFile(join(this.#dir, String(at)), machineId, { flag: "wx" });
-        return limits.firstHostId + (this.#firstRange + at) * limits.idsPerRange;
+        return this.#plan.firstHostId + (this.#firstRange + at) * this.#plan.idsPerRange;
       } catch (thrown) {
         if ((thrown as NodeJS.ErrnoException).code !== "EEXIST") throw thrown;
       }
     }
-    throw containerFaults.ids_exhausted({ ranges: limits.rangesPerTag });
+    throw runtimeFaults.ids_exhausted({ ranges: this.#plan.rangesPerTag });
   }
 
   async giveBack(idBase: number): Promise<void> {
-    const at = (idBase - limits.firstHostId) / limits.idsPerRange - this.#firstRange;
+    const at = (idBase - this.#plan.firstHostId) / this.#plan.idsPerRange - this.#firstRange;
     await rm(join(this.#dir, String(at)), { force: true });
   }
 

@@ -1,6 +1,6 @@
 /** The static C helper, one short process per call. It alone makes mounts, namespaces and links. */
 import { closeSync, openSync } from "node:fs";
-import { containerFaults } from "./faults";
+import { runtimeFaults } from "./faults";
 
 /** Output of a failed call is one line `error<TAB>stage<TAB>text`. */
 export type LauncherError = { readonly stage: string; readonly reason: string };
@@ -14,7 +14,7 @@ export function parseLauncherError(output: string): LauncherError {
 }
 
 /** Runs one subcommand to its end.
- * @throws Fault `container_helper_failed`; the signal's reason when it aborts first, even if the helper hangs in the kernel */
+ * @throws Fault `runtime_helper_failed`; the signal's reason when it aborts first, even if the helper hangs in the kernel */
 export async function runLauncher(launcherPath: string, args: readonly string[], signal?: AbortSignal): Promise<void> {
   const child = Bun.spawn([launcherPath, ...args], { stdin: "ignore", stdout: "ignore", stderr: "pipe", env: {} });
   const aborted = Promise.withResolvers<never>();
@@ -28,7 +28,7 @@ export async function runLauncher(launcherPath: string, args: readonly string[],
   signal?.removeEventListener("abort", stop);
   if (exitCode === 0) return;
   const { stage, reason } = parseLauncherError(output);
-  throw containerFaults.helper_failed({ command: args.join(" "), reason: `${stage}: ${reason}` });
+  throw runtimeFaults.helper_failed({ command: args.join(" "), reason: `${stage}: ${reason}` });
 }
 
 export type Launched = {
@@ -39,7 +39,7 @@ export type Launched = {
 
 /**
  * Starts a machine's launcher, which goes on living without us: own session, files for output.
- * @throws Fault `container_launch_failed`; the signal's reason when it aborts first (the launcher is then dead, not swept)
+ * @throws Fault `runtime_launch_failed`; the signal's reason when it aborts first (the launcher is then dead, not swept)
  */
 export async function launch(of: {
   launcherPath: string;
@@ -71,7 +71,7 @@ export async function launch(of: {
     const { stage, reason } = parseLauncherError(said);
     const more = await of.explain?.();
     const whole = more === undefined ? reason : `${reason} (${more})`;
-    throw containerFaults.launch_failed({ machineId: of.machineId, stage, reason: whole });
+    throw runtimeFaults.launch_failed({ machineId: of.machineId, stage, reason: whole });
   } finally {
     of.signal.removeEventListener("abort", stop);
   }

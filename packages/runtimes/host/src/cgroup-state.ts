@@ -5,11 +5,11 @@ import { join } from "node:path";
 import { type Clock, sleep } from "@sandlot/lifetime";
 import type { MachineStats } from "@sandlot/runtime-contract";
 import { type MachineCgroups, readKey, readNumber } from "./cgroups";
-import { containerFaults } from "./faults";
+import { runtimeFaults } from "./faults";
 import { limits } from "./limits";
 
 /** Stops or continues all processes; resolves when they are still (or told to go on).
- * @throws Fault `container_freeze_stuck` */
+ * @throws Fault `runtime_freeze_stuck` */
 export async function setFrozen(of: {
   cgroups: MachineCgroups;
   machineId: string;
@@ -26,7 +26,7 @@ export async function setFrozen(of: {
   const startedMs = of.clock.nowMs();
   for (let restMs = 0.5; !(await isFrozen(of.cgroups)); restMs = Math.min(restMs * 2, 50)) {
     const waitedMs = of.clock.nowMs() - startedMs;
-    if (waitedMs > limits.freezeMs) throw containerFaults.freeze_stuck({ machineId: of.machineId, waitedMs });
+    if (waitedMs > limits.freezeMs) throw runtimeFaults.freeze_stuck({ machineId: of.machineId, waitedMs });
     await sleep(restMs);
     if (v2 !== undefined || waitedMs < limits.freezeAgainMs) continue;
     // v1 can miss a process that is just being made, and then waits for it for ever: another try finds it.

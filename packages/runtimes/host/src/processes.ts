@@ -1,0 +1,28 @@
+/** A machine's processes on the host's side: noted by pid and start time, so that they are known for good. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+
+export type ProcessRecord = { readonly pid: number; readonly startTime: string };
+
+/** @param name of the file in the machine's directory, `launcher.pid` say */
+export async function readProcess(dir: string, name: string): Promise<ProcessRecord | undefined> {
+  const text = await readFile(join(dir, name), "utf8").catch(() => "");
+  const [pid, startTime] = text.trim().split(" ");
+  return pid === undefined || startTime === undefined ? undefined : { pid: Number(pid), startTime };
+}
+
+/** True while that very process runs; one that only waits to be reaped has ended. */
+export async function isAlive(process: ProcessRecord): Promise<boolean> {
+  const text = await readFile(`/proc/${process.pid}/stat`, "utf8").catch(() => "");
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return fields[19] === process.startTime && fields[0] !== "Z" && fields[0] !== "X";
+}
+
+/** The exit code of the machine's first process, once its launcher has written it. */
+export async function readExitCode(dir: string): Promise<number | undefined> {
+  try {
+    return (JSON.parse(await readFile(join(dir, "exit.json"), "utf8")) as { exitCode: number }).exitCode;
+  } catch {
+    return undefined;
+  }
+}
