@@ -25,4 +25,12 @@ export const microvmFaults = defineFaults("microvm", {
     say: (f: { command: string; reason: string }) => `the guest's agent could not do ${f.command}: ${f.reason}`,
   },
   agent_garbled: { kind: "broken", say: (f: { reason: string }) => `the guest's agent speaks no sense: ${f.reason}` },
+  memory_unreachable: {
+    kind: "broken",
+    say: (f: { pid: number; reason: string }) => `the memory of process ${f.pid} cannot be reached: ${f.reason}`,
+  },
+  diff_unreadable: {
+    kind: "precondition",
+    say: (f: { reason: string }) => `a file of changed pages cannot be used: ${f.reason}`,
+  },
 });

@@ -28,3 +28,9 @@ export {
   NOTICE_PORT,
 } from "./kernel/command-line";
 export { digestKernel, type GuestKernel, loadGuestKernel } from "./kernel/guest-kernel";
+export type { PageRun, PageSource, PageTarget } from "./memory/pages";
+export { PAGE_BYTES } from "./memory/pages";
+export { type MappedRange, ProcessMemory } from "./memory/process-memory";
+export { applyDiff, DiffFile } from "./memory/read-diff";
+export { type BegunBase, beginBase, openPages, storedBytesOf } from "./memory/write-base";
+export { type WrittenDiff, writeDiff } from "./memory/write-diff";
