@@ -26,9 +26,10 @@ export class SharedPolls<T> {
   }
 }
 
-/** The promise, or the signal's reason if that comes first. The work itself goes on. */
+/** The promise, or the signal's reason if that comes first. The work itself goes on, and how it ends is nobody's affair then. */
 export async function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return await work;
+  work.catch(() => undefined);
   signal.throwIfAborted();
   const { promise, reject } = Promise.withResolvers<never>();
   const onAbort = (): void => reject(signal.reason);
