@@ -21,7 +21,7 @@ static bool gone_within(int pidfd, int ms) {
 /* What is being sealed is not wanted any more; its half stays with who asked for it. */
 static void end_seal(const struct config *config) {
     pid_t pid = 0;
-    int seal = journaled_process(config, "seal.pid", &pid);
+    int seal = journaled_process(config->machine_dir, "seal.pid", &pid);
     if (seal < 0) return;
     kill(-pid, SIGKILL); /* with its helpers: a session of its own */
     sys_pidfd_signal(seal, SIGKILL);
@@ -34,8 +34,8 @@ int end_machine(const char *config_path) {
     if (lock_path(config_path) < 0) return 0; /* ended before */
     read_config(config_path, &config);
     end_seal(&config);
-    int launcher = journaled_process(&config, "launcher.pid", NULL);
-    int init = journaled_process(&config, "init.pid", NULL);
+    int launcher = journaled_process(config.machine_dir, "launcher.pid", NULL);
+    int init = journaled_process(config.machine_dir, "init.pid", NULL);
     /* The launcher does it best: it can drop what the disk has not written yet. One that hangs is helped along. */
     if (launcher >= 0) sys_pidfd_signal(launcher, SIGTERM);
     gone_within(launcher, 1000);

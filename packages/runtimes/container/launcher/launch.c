@@ -139,7 +139,7 @@ static pid_t start_guest(const struct config *config, int lock, int *disk) {
     pid_t pid = clone_guest(config, pair, lock);
     status_fd = starter;
     close(report[1]);
-    journal_process(config, "init.pid", pid);
+    journal_process(config->machine_dir, "init.pid", pid);
     close(lock); /* from here on, ending it finds all there is to end */
     *disk = furnish(config, pid, pair[0]);
     await_exec(report[0]);
@@ -162,8 +162,8 @@ int launch(const char *config_path) {
     signal(SIGHUP, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
     await_signals_only();
-    leave_service(&config);
-    journal_process(&config, "launcher.pid", getpid());
+    leave_service(config.launcher_cgroup);
+    journal_process(config.machine_dir, "launcher.pid", getpid());
 
     int disk;
     pid_t pid = config.restore_dir == NULL ? start_guest(&config, lock, &disk) : restore_guest(&config, lock, &disk);

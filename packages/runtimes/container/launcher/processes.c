@@ -10,22 +10,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-void journal_process(const struct config *config, const char *name, pid_t pid) {
-    char text[64];
-    snprintf(text, sizeof text, "%d %llu\n", pid, start_time_of(pid));
-    char *path = format_path("%s/%s", config->machine_dir, name);
-    if (replace_file(path, text) < 0) fail_errno("journal", "%s", path);
-    free(path);
-}
-
-int open_in_proc(pid_t pid, const char *name, int flags) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
-    int fd = open(path, flags | O_CLOEXEC);
-    if (fd < 0) fail_errno("namespaces", "%s", path);
-    return fd;
-}
-
 void map_ids(const struct config *config, pid_t pid) {
     char map[64], path[64];
     snprintf(map, sizeof map, "0 %u %u\n", config->id_base, ID_RANGE);
@@ -34,37 +18,6 @@ void map_ids(const struct config *config, pid_t pid) {
         snprintf(path, sizeof path, "/proc/%d/%s", pid, files[i]);
         if (write_file(path, map) < 0) fail_errno("ids", "%s", files[i]);
     }
-}
-
-void place(const char *dir, pid_t pid) {
-    char text[16];
-    snprintf(text, sizeof text, "%d", pid);
-    char *path = format_path("%s/cgroup.procs", dir);
-    if (write_file(path, text) < 0) fail_errno("limits", "%s", path);
-    free(path);
-}
-
-int journaled_process(const struct config *config, const char *name, pid_t *found) {
-    char *path = format_path("%s/%s", config->machine_dir, name);
-    char *text = read_small_file(path);
-    free(path);
-    int pid;
-    unsigned long long started;
-    if (text == NULL || sscanf(text, "%d %llu", &pid, &started) != 2) return -1;
-    int pidfd = sys_pidfd_open(pid);
-    if (pidfd >= 0 && start_time_of(pid) != started) {
-        close(pidfd);
-        return -1;
-    }
-    if (pidfd >= 0 && found != NULL) *found = pid;
-    return pidfd;
-}
-
-void leave_service(const struct config *config) {
-    if (config->launcher_cgroup == NULL) return;
-    char *path = format_path("%s/cgroup.procs", config->launcher_cgroup);
-    if (write_file(path, "0") < 0) fail_errno("limits", "%s", path);
-    free(path);
 }
 
 void enter_machine(pid_t init) {
@@ -76,10 +29,3 @@ void enter_machine(pid_t init) {
     close(mounts);
 }
 
-void await_signals_only(void) {
-    sigset_t blocked;
-    sigemptyset(&blocked);
-    sigaddset(&blocked, SIGCHLD);
-    sigaddset(&blocked, SIGTERM);
-    sigprocmask(SIG_BLOCK, &blocked, NULL);
-}

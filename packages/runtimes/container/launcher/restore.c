@@ -159,7 +159,7 @@ pid_t restore_guest(const struct config *config, int lock, int *disk) {
     char *text = read_small_file(path);
     pid_t init = text == NULL ? 0 : atoi(text);
     if (init <= 1) fail("criu", "it names no process");
-    journal_process(config, "init.pid", init);
+    journal_process(config->machine_dir, "init.pid", init);
     return init;
 }
 

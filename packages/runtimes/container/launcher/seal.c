@@ -163,8 +163,8 @@ int seal_machine(const struct seal_request *request) {
     read_config(request->config_path, &config);
     setsid();
     await_signals_only();
-    leave_service(&config);
-    journal_process(&config, "seal.pid", getpid());
+    leave_service(config.launcher_cgroup);
+    journal_process(config.machine_dir, "seal.pid", getpid());
     close(lock); /* from here on, ending the machine ends this first */
     setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
 
@@ -173,7 +173,7 @@ int seal_machine(const struct seal_request *request) {
     enter_private_mounts(&config, request->criu_cache, request->directory);
     view_upper(config.upper_dir, VIEW);
     pid_t init = 0;
-    if (journaled_process(&config, "init.pid", &init) < 0) fail("seal", "the machine has ended");
+    if (journaled_process(config.machine_dir, "init.pid", &init) < 0) fail("seal", "the machine has ended");
     int status = 0;
     for (int tries = 0; tries < TRIES; tries++) {
         if (request->criu != NULL) make_sealable(&config, freezer, init);
