@@ -14,8 +14,6 @@ export const limits = {
   proofMs: 15_000,
   /** How long a seal that an earlier process began may take to stop and put the machine right, in milliseconds. */
   sealStopMs: 45_000,
-  /** Image files whose checksum is remembered as right; each costs some 200 bytes. */
-  checkedFiles: 20_000,
   /** Rest between looks at machines whose end no event tells (no v2 cgroup, launcher killed), in milliseconds. */
   endPollMs: 5_000,
   /** Rest between looks whether lxcfs has become another, in milliseconds. */

@@ -1,10 +1,11 @@
 /** Memory, as far as the runtime as a whole is concerned: which CRIU, whether it works, what a restore is told. */
 import { join } from "node:path";
 import { machineFaults, type RuntimeCapabilities, type Seal, type SealRequest } from "@sandlot/runtime-contract";
+import { CheckedFiles } from "@sandlot/runtime-host";
 import type { ContainerRuntimeConfig } from "./config";
 import type { ContainerMachine } from "./machine";
 import { CRIU_CACHE_PREFIX, proveMemorySeals } from "./prove-memory";
-import { CheckedFiles, checkSeal, layOutImages } from "./restore";
+import { checkSeal, layOutImages } from "./restore";
 import type { StartRequest } from "./runtime";
 import { type SealTools, sealMachine } from "./seal";
 

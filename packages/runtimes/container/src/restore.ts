@@ -1,43 +1,11 @@
 /** Makes sealed memory ready for one machine: checks it, unpacks the small images, gives them the machine's ids. */
 import { mkdirSync, writeFileSync } from "node:fs";
-import { open, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { machineFaults, type RestoreFrom, type SealedFile } from "@sandlot/runtime-contract";
-import { CONTAINER_IDS } from "@sandlot/runtime-host";
+import { machineFaults, type RestoreFrom } from "@sandlot/runtime-contract";
+import { type CheckedFiles, CONTAINER_IDS } from "@sandlot/runtime-host";
 import { idMapImage } from "./criu-images";
-import { digestOf } from "./file-digest";
-import { limits } from "./limits";
 import { type Image, isImageName, PACK_NAME, SEAL_FORMAT, unpackImages } from "./seal-format";
-
-/** What of an image file was checked and found right, so that many restores of one seal read it once. */
-export class CheckedFiles {
-  readonly #known = new Map<string, string>();
-
-  /** @throws Fault `machine_seal_unreadable` when the file is missing, of another size or of other content */
-  async check(path: string, file: SealedFile): Promise<void> {
-    const handle = await open(path, "r").catch((thrown) => {
-      throw machineFaults.seal_unreadable({ reason: `${file.name} cannot be opened (${thrown.code})` });
-    });
-    try {
-      const about = await handle.stat({ bigint: true });
-      if (Number(about.size) !== file.sizeBytes)
-        throw machineFaults.seal_unreadable({
-          reason: `${file.name} has ${about.size} bytes and not ${file.sizeBytes}`,
-        });
-      const identity = `${about.dev}:${about.ino}:${about.size}:${about.mtimeNs}:${about.ctimeNs}`;
-      if (this.#known.get(identity) === file.sha256) return;
-      if ((await digestOf(handle)).sha256 !== file.sha256)
-        throw machineFaults.seal_unreadable({ reason: `${file.name} is damaged: its checksum differs` });
-      this.#known.set(identity, file.sha256);
-      for (const oldest of this.#known.keys()) {
-        if (this.#known.size <= limits.checkedFiles) break;
-        this.#known.delete(oldest);
-      }
-    } finally {
-      await handle.close();
-    }
-  }
-}
 
 /** @throws Fault `machine_seal_unreadable` */
 export async function checkSeal(from: RestoreFrom, checked: CheckedFiles): Promise<void> {

@@ -2,10 +2,9 @@
 import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { machineFaults, type Seal, type SealedFile, type SealRequest } from "@sandlot/runtime-contract";
-import { parseLauncherError } from "@sandlot/runtime-host";
+import { parseLauncherError, syncAndDigest, syncDirectory } from "@sandlot/runtime-host";
 import { keepTimersGoing } from "./criu-images";
 import { errorsOf, unsealableReason } from "./criu-log";
-import { syncAndDigest, syncDirectory } from "./file-digest";
 import { limits } from "./limits";
 import { isImageName, PACK_NAME, PACKED_BYTES, packImages, SEAL_FORMAT } from "./seal-format";
 

@@ -2,7 +2,9 @@
 export { type CgroupLayout, readCgroupLayout } from "./cgroup-layout";
 export { hadOutOfMemory, readStats, setFrozen } from "./cgroup-state";
 export { Cgroups, type DeviceRules, type MachineCgroups, readKey, readNumber } from "./cgroups";
+export { CheckedFiles } from "./checked-files";
 export { runtimeFaults } from "./faults";
+export { digestOf, syncAndDigest, syncDirectory } from "./file-digest";
 export { IdRanges } from "./ids";
 export { type Launched, launch, parseLauncherError, runLauncher } from "./launcher";
 export { CONTAINER_IDS, type IdPlan, VMM_IDS } from "./limits";
