@@ -1,7 +1,9 @@
 import type { ClientSocket } from "./client-socket";
 import { Exchange, type ExchangeClient, type ExchangeParts } from "./exchange";
-import { BodyScanner, FramingError } from "./http/framing";
+import { BodyScanner, FramingError, NO_BODY } from "./http/framing";
+import { glanceAtRequest } from "./http/glance";
 import { findRequestEnd, parseRequestHead, type RequestHead } from "./http/head";
+import type { HeaderList } from "./http/headers";
 import { requestFraming, writeAnswer } from "./http/message";
 import { Outlet } from "./outlet";
 import type { Answer, Decision, ForwardFailure, ProxyRequest } from "./proxy-request";
@@ -17,16 +19,49 @@ export type ConnectionParts = ExchangeParts & {
 /** idle → head → deciding → exchange → idle …; `tunnel` and `linger` only end. */
 type Stage = "idle" | "head" | "deciding" | "exchange" | "tunnel" | "linger" | "closed";
 
-type Current = {
+/** The request that is being served, as its owner may look at it. */
+class Current implements ProxyRequest {
   readonly head: RequestHead;
   readonly body: BodyScanner;
-  readonly closeAfter: boolean;
   /** When the request has had its time, whatever it is doing. */
   untilMs: number | undefined;
   abort: AbortController | undefined;
   exchange: Exchange | undefined;
   fail: ((failure: ForwardFailure) => Answer) | undefined;
-};
+  readonly #socket: ClientSocket;
+
+  constructor(head: RequestHead, socket: ClientSocket) {
+    const framing = requestFraming(head);
+    this.head = head;
+    this.body = framing.kind === "none" ? NO_BODY : new BodyScanner(framing);
+    this.#socket = socket;
+  }
+
+  get closeAfter(): boolean {
+    const { head } = this;
+    return !head.isPlain && (head.minorVersion === 0 || head.headers.tokens("Connection").includes("close"));
+  }
+  get method(): string {
+    return this.head.method;
+  }
+  get target(): string {
+    return this.head.target;
+  }
+  get host(): string {
+    return this.head.host;
+  }
+  get headers(): HeaderList {
+    return this.head.headers;
+  }
+  /** The system is asked only for who wants to know. */
+  get remoteAddress(): string {
+    return this.#socket.remoteAddress;
+  }
+  get signal(): AbortSignal {
+    this.abort ??= new AbortController();
+    return this.abort.signal;
+  }
+}
 
 const NO_BYTES = Buffer.alloc(0);
 
@@ -84,36 +119,39 @@ export class ClientConnection implements ExchangeClient {
 
   #takeHead(): void {
     const { limits } = this.#parts;
+    // Only once: what comes byte by byte must not be read anew with each of them.
+    const glanced = this.#scanned === 0 ? glanceAtRequest(this.#pending, limits) : undefined;
+    const head = glanced ?? this.#parseHead();
+    if (head === undefined) return;
+    const end = glanced?.end ?? this.#scanned;
+    this.#pending = end === this.#pending.length ? NO_BYTES : this.#pending.subarray(end);
+    const current = new Current(head, this.#socket);
+    this.#current = current;
+    this.#stage = "deciding";
+    this.#deadlineMs = Number.POSITIVE_INFINITY;
+    this.#decide(current);
+  }
+
+  /** @returns the head when it is all there; `#scanned` is where it ends then */
+  #parseHead(): RequestHead | undefined {
+    const { limits } = this.#parts;
     // Empty lines before a request are allowed.
     while (this.#pending[0] === 13 && this.#pending[1] === 10) this.#pending = this.#pending.subarray(2);
     const end = findRequestEnd(this.#pending, this.#scanned);
     if (end > limits.headBytes || (end < 0 && this.#pending.length > limits.headBytes)) {
       throw new FramingError("the head is too long", 431);
     }
-    this.#scanned = this.#pending.length;
-    if (end < 0) return;
-    const isAll = end === this.#pending.length;
-    const head = parseRequestHead(isAll ? this.#pending : this.#pending.subarray(0, end), limits.headerCount);
-    const body = new BodyScanner(requestFraming(head));
-    this.#pending = isAll ? NO_BYTES : this.#pending.subarray(end);
-    const closeAfter = head.minorVersion === 0 || head.headers.tokens("Connection").includes("close");
-    this.#current = {
-      head,
-      body,
-      closeAfter,
-      untilMs: undefined,
-      abort: undefined,
-      exchange: undefined,
-      fail: undefined,
-    };
-    this.#stage = "deciding";
-    this.#deadlineMs = Number.POSITIVE_INFINITY;
-    this.#decide(this.#current);
+    this.#scanned = end < 0 ? this.#pending.length : end;
+    if (end < 0) return undefined;
+    return parseRequestHead(
+      end === this.#pending.length ? this.#pending : this.#pending.subarray(0, end),
+      limits.headerCount,
+    );
   }
 
   #decide(current: Current): void {
     try {
-      const decision = this.#parts.decide(this.#requestOf(current));
+      const decision = this.#parts.decide(current);
       if (!(decision instanceof Promise)) {
         this.#follow(current, decision);
         return;
@@ -125,25 +163,6 @@ export class ClientConnection implements ExchangeClient {
     } catch (thrown) {
       this.#onBug(current, thrown);
     }
-  }
-
-  #requestOf(current: Current): ProxyRequest {
-    const { head } = current;
-    const socket = this.#socket;
-    return {
-      method: head.method,
-      target: head.target,
-      host: head.host,
-      headers: head.headers,
-      // The system is asked only by who wants to know.
-      get remoteAddress() {
-        return socket.remoteAddress;
-      },
-      get signal() {
-        current.abort ??= new AbortController();
-        return current.abort.signal;
-      },
-    };
   }
 
   #onBug(current: Current, thrown: unknown): void {

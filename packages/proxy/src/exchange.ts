@@ -1,5 +1,6 @@
 import { sleep } from "@sandlot/lifetime";
-import { BodyScanner, type Framing, FramingError } from "./http/framing";
+import { BodyScanner, type Framing, FramingError, NO_BODY } from "./http/framing";
+import { glanceAtResponse, withoutClose } from "./http/glance";
 import { findResponseEnd, parseResponseHead, type RequestHead, type ResponseHead } from "./http/head";
 import { HeaderList } from "./http/headers";
 import { responseFraming, wantedUpgrade, writeRequestHead, writeResponseHead } from "./http/message";
@@ -30,6 +31,10 @@ export type ExchangeClient = {
 export type ExchangeParts = { limits: ProxyLimits; tracker: Tracker; pool: UpstreamPool; nowMs: () => number };
 
 const NO_BYTES = Buffer.alloc(0);
+/** Nothing is ever put into it. */
+const NOTHING: Uint8Array[] = [];
+/** An answer that came with its head. */
+const WHOLE = { scanner: NO_BODY, close: false, dechunk: false } as const;
 const SAFE_TO_REPEAT = new Set(["GET", "HEAD", "OPTIONS"]);
 
 /** One request on its way to an upstream and its answer back, or a tunnel. */
@@ -42,7 +47,7 @@ export class Exchange implements UpstreamUser, Cuttable {
   readonly #upgrade: string | undefined;
   #upstream: Upstream | undefined;
   /** Of the request, read ahead while there is no upstream. */
-  #early: Uint8Array[] = [];
+  #early: Uint8Array[] = NOTHING;
   #earlyBytes = 0;
   #isRequestSent: boolean;
   #answerHead: Buffer = NO_BYTES;
@@ -66,7 +71,7 @@ export class Exchange implements UpstreamUser, Cuttable {
     this.#parts = of.parts;
     this.#closeAfter = of.closeAfter;
     this.#isRequestSent = !of.hasBody;
-    this.#upgrade = wantedUpgrade(of.head.headers);
+    this.#upgrade = of.head.isPlain ? undefined : wantedUpgrade(of.head.headers);
     of.parts.tracker.add(of.plan.key, this);
   }
 
@@ -103,24 +108,29 @@ export class Exchange implements UpstreamUser, Cuttable {
       this.#beginTunnel(upstream, this.#plan.tunnel);
       return;
     }
-    const { host, target, setHeaders, dropHeaders, keepAlive } = this.#plan;
-    const isUnchanged = keepAlive && (host ?? target ?? setHeaders ?? dropHeaders) === undefined;
-    const plain = isUnchanged ? this.#head.plain : undefined;
-    const head =
-      plain ??
-      writeRequestHead(this.#head, {
-        host: host ?? this.#head.host,
-        target,
-        drop: dropHeaders,
-        set: setHeaders ?? [],
-        upgrade: this.#upgrade,
-        keepAlive,
-      });
+    const head = this.#requestHead();
     const early = this.#early;
-    this.#early = [];
+    this.#early = NOTHING;
     const hasRoom = upstream.outlet.write(early.length === 0 ? head : Buffer.concat([head, ...early]));
     if (hasRoom) this.#client.resume();
     else this.#client.pause();
+  }
+
+  #requestHead(): Uint8Array {
+    const { host, target, setHeaders, dropHeaders, keepAlive } = this.#plan;
+    const head = this.#head;
+    if (head.isPlain && (host ?? target ?? setHeaders ?? dropHeaders) === undefined) {
+      const unchanged = keepAlive ? head.bytes : head.closingBytes;
+      if (unchanged !== undefined) return unchanged;
+    }
+    return writeRequestHead(head, {
+      host: host ?? head.host,
+      target,
+      drop: dropHeaders,
+      set: setHeaders ?? [],
+      upgrade: this.#upgrade,
+      keepAlive,
+    });
   }
 
   /** More of the request's body, or of the tunnel. The caller gives `bytes` away. */
@@ -130,6 +140,7 @@ export class Exchange implements UpstreamUser, Cuttable {
       if (!this.#upstream.outlet.write(bytes)) this.#client.pause();
       return;
     }
+    if (this.#early === NOTHING) this.#early = [];
     this.#early.push(bytes);
     this.#earlyBytes += bytes.length;
     if (this.#earlyBytes >= this.#parts.limits.readAheadBytes) this.#client.pause();
@@ -162,6 +173,7 @@ export class Exchange implements UpstreamUser, Cuttable {
 
   #takeHead(bytes: Buffer): void {
     const before = this.#answerHead;
+    if (before.length === 0 && this.#passPlain(bytes)) return;
     const all = before.length === 0 ? bytes : Buffer.concat([before, bytes]);
     const end = findResponseEnd(all, before.length);
     if (end < 0) {
@@ -184,6 +196,28 @@ export class Exchange implements UpstreamUser, Cuttable {
       return;
     }
     this.#beginAnswer(head, all, rest);
+  }
+
+  /** The usual answer to the usual request goes on in the bytes that it came in. @returns whether it was one */
+  #passPlain(bytes: Buffer): boolean {
+    if (this.#closeAfter || !this.#isRequestSent || this.#head.minorVersion === 0 || this.#head.method === "HEAD")
+      return false;
+    const head = glanceAtResponse(bytes, this.#parts.limits);
+    if (head === undefined) return false;
+    const isClosing = head.closeAt >= 0;
+    this.#isUpstreamKept = this.#plan.keepAlive && !isClosing;
+    const all = isClosing ? withoutClose(bytes, head) : bytes;
+    const end = head.end - (bytes.length - all.length);
+    const { framing } = head;
+    if (framing.kind === "length" && framing.bytes === all.length - end) {
+      this.#answer = WHOLE;
+      this.#write(all);
+      this.#answered();
+      return true;
+    }
+    this.#answer = { scanner: new BodyScanner(framing), close: false, dechunk: false };
+    this.#passOn(all, end === all.length ? NO_BYTES : all.subarray(end));
+    return true;
   }
 
   /** @param all head and `rest`, as they came */
@@ -262,7 +296,8 @@ export class Exchange implements UpstreamUser, Cuttable {
       headers: new HeaderList(lines),
     } as const;
     this.#write(writeResponseHead(head, { isDechunked: false, close: false }));
-    for (const bytes of this.#early.splice(0)) upstream.outlet.write(bytes);
+    for (const bytes of this.#early) upstream.outlet.write(bytes);
+    this.#early = NOTHING;
     this.#client.onTunnel();
     this.#client.resume();
   }
@@ -342,7 +377,7 @@ export class Exchange implements UpstreamUser, Cuttable {
 
   #finish(): void {
     this.#isOver = true;
-    this.#early = [];
+    this.#early = NOTHING;
     this.#parts.tracker.remove(this.#plan.key, this);
   }
 }

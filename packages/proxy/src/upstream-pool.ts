@@ -2,7 +2,8 @@ import type { Upstream } from "./upstream";
 
 /** Kept connections by address and port, newest first: the old ones get to lapse. */
 export class UpstreamPool {
-  readonly #idle = new Map<string, Upstream[]>();
+  /** By port, then by address. */
+  readonly #idle = new Map<number, Map<string, Upstream[]>>();
   readonly #perUpstreamMax: number;
 
   constructor(perUpstreamMax: number) {
@@ -10,7 +11,7 @@ export class UpstreamPool {
   }
 
   take(address: string, port: number): Upstream | undefined {
-    const kept = this.#idle.get(`${address} ${port}`);
+    const kept = this.#idle.get(port)?.get(address);
     for (;;) {
       const upstream = kept?.pop();
       if (upstream === undefined || !upstream.isClosed) return upstream;
@@ -18,9 +19,7 @@ export class UpstreamPool {
   }
 
   put(address: string, port: number, upstream: Upstream, nowMs: number): void {
-    const name = `${address} ${port}`;
-    const kept = this.#idle.get(name) ?? [];
-    this.#idle.set(name, kept);
+    const kept = this.#keptOf(address, port);
     if (kept.length >= this.#perUpstreamMax) {
       upstream.cut();
       return;
@@ -32,14 +31,27 @@ export class UpstreamPool {
     kept.push(upstream);
   }
 
+  #keptOf(address: string, port: number): Upstream[] {
+    const byAddress = this.#idle.get(port) ?? new Map<string, Upstream[]>();
+    const kept = byAddress.get(address) ?? [];
+    if (kept.length === 0) {
+      this.#idle.set(port, byAddress);
+      byAddress.set(address, kept);
+    }
+    return kept;
+  }
+
   /** Closes those that have been idle since before `beforeMs`. */
   sweep(beforeMs: number): void {
-    for (const [name, kept] of this.#idle) {
-      const live = kept.filter((upstream) => !upstream.isClosed);
-      const stay = live.filter((upstream) => upstream.idleSinceMs >= beforeMs);
-      for (const upstream of live) if (upstream.idleSinceMs < beforeMs) upstream.cut();
-      if (stay.length === 0) this.#idle.delete(name);
-      else this.#idle.set(name, stay);
+    for (const [port, byAddress] of this.#idle) {
+      for (const [address, kept] of byAddress) {
+        const live = kept.filter((upstream) => !upstream.isClosed);
+        const stay = live.filter((upstream) => upstream.idleSinceMs >= beforeMs);
+        for (const upstream of live) if (upstream.idleSinceMs < beforeMs) upstream.cut();
+        if (stay.length === 0) byAddress.delete(address);
+        else byAddress.set(address, stay);
+      }
+      if (byAddress.size === 0) this.#idle.delete(port);
     }
   }
 }

@@ -16,7 +16,7 @@ describe("a request", () => {
     );
     await client.until(isWhole);
     expect(guest.heads).toEqual([
-      `GET ${target} HTTP/1.1\r\nHost: 80-abc.example\r\nx-LOWER: 1\r\nCookie: a=1\r\nX-Dup: 1\r\nX-Dup: 2\r\nEmpty: \r\nConnection: close`,
+      `GET ${target} HTTP/1.1\r\nHost: 80-abc.example\r\nx-LOWER: 1\r\nCookie: a=1\r\nX-Dup: 1\r\nX-Dup: 2\r\nEmpty:\r\nConnection: close`,
     ]);
   });
 

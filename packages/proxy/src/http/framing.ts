@@ -173,6 +173,9 @@ export class BodyScanner {
   }
 }
 
+/** Of a message without a body; nothing can change it. */
+export const NO_BODY = new BodyScanner({ kind: "none" });
+
 function hexDigit(byte: number): number {
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
   const lower = byte | 0x20;

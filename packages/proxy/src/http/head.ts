@@ -1,5 +1,6 @@
-import { FramingError } from "./framing";
-import { HeaderList } from "./headers";
+import { type Framing, FramingError } from "./framing";
+import type { HeaderList } from "./headers";
+import { parseLines } from "./lines";
 
 /** Request line and headers, checked. */
 export type RequestHead = {
@@ -8,8 +9,14 @@ export type RequestHead = {
   readonly host: string;
   readonly minorVersion: 0 | 1;
   readonly headers: HeaderList;
-  /** As it came, where it may go on like this: nothing in it is for this hop alone. */
-  readonly plain?: Uint8Array | undefined;
+  /** How long its body is, where that is known already. */
+  readonly framing?: Framing | undefined;
+  /** Nothing in it is for this hop alone: no upgrade, no Connection but keep-alive, nothing to write anew. */
+  readonly isPlain: boolean;
+  /** As it came. */
+  readonly bytes: Uint8Array;
+  /** As it came, and `Connection: close`. Undefined where that takes more than a line. */
+  readonly closingBytes?: Uint8Array | undefined;
 };
 
 export type ResponseHead = {
@@ -21,11 +28,8 @@ export type ResponseHead = {
   readonly isPlain?: boolean | undefined;
 };
 
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}) ([\x21-\x7e\x80-\xff]+) HTTP\/1\.([01])$/;
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: that is what it looks for
-const BAD_TEXT = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/;
 const HEAD_END = Buffer.from("\r\n\r\n");
 const LINE_AND_EMPTY_LINE = Buffer.from("\n\r\n");
 const TWO_LINE_ENDS = Buffer.from("\n\n");
@@ -59,7 +63,7 @@ export function parseRequestHead(bytes: Buffer, countMax: number): RequestHead {
   if (method === "CONNECT") throw new FramingError("not a forward proxy", 405);
   const place = splitTarget(line[2] as string, hosts[0] ?? "");
   const isPlain = minorVersion === 1 && place.target === line[2] && !hasHopHeaders(headers);
-  return { method, minorVersion, headers, ...place, plain: isPlain ? bytes : undefined };
+  return { method, minorVersion, headers, target: place.target, host: place.host, isPlain, bytes };
 }
 
 /** @param end where the head ends in `bytes`
@@ -110,51 +114,6 @@ function hasBareLf(text: string): boolean {
     if (text.charCodeAt(at - 1) !== 13) return true;
   }
   return false;
-}
-
-/** @param text the head up to the CR LF of its last line, the first header line being at `from` */
-function parseLines(text: string, from: number, countMax: number): HeaderList {
-  if (BAD_TEXT.test(text)) throw new FramingError("header line");
-  const lines: (readonly [string, string])[] = [];
-  const lowerNames: string[] = [];
-  for (let at = from; at < text.length; ) {
-    const end = text.indexOf("\r", at);
-    // No CR or LF but as a line's end. (Not by a lookbehind, which the engine does not compile.)
-    if (text.indexOf("\n", at) !== end + 1) throw new FramingError("header line");
-    const colon = text.indexOf(":", at);
-    if (lines.length === countMax) throw new FramingError("too many headers", 431);
-    if (colon <= at || colon > end) throw new FramingError("header line");
-    const name = text.slice(at, colon);
-    lowerNames.push(lowerOf(name));
-    // Most values have one space before them and none behind.
-    const start = text.charCodeAt(colon + 1) === 32 ? colon + 2 : colon + 1;
-    const value = text.slice(start, end);
-    lines.push([name, isPadded(text.charCodeAt(start)) || isPadded(text.charCodeAt(end - 1)) ? trim(value) : value]);
-    at = end + 2;
-  }
-  return new HeaderList(lines, lowerNames);
-}
-
-function isPadded(code: number): boolean {
-  return code === 32 || code === 9;
-}
-
-function trim(value: string): string {
-  return value.replace(/^[ \t]+|[ \t]+$/g, "");
-}
-
-/** Names seen before: they need no second look. Bounded, since clients make names up. */
-const KNOWN_NAMES = new Map<string, string>();
-const KNOWN_NAMES_MAX = 1_024;
-
-/** @throws FramingError when it is no header name */
-function lowerOf(name: string): string {
-  const known = KNOWN_NAMES.get(name);
-  if (known !== undefined) return known;
-  if (!TOKEN.test(name)) throw new FramingError("header line");
-  const lower = name.toLowerCase();
-  if (KNOWN_NAMES.size < KNOWN_NAMES_MAX && name.length <= 64) KNOWN_NAMES.set(name, lower);
-  return lower;
 }
 
 /** An absolute target says what the host is, whatever Host says; it goes on in origin form. */

@@ -14,6 +14,7 @@ const KEPT = new Set(["host", "content-length", "transfer-encoding", "te", "trai
 
 /** @throws FramingError when two servers could read different bodies out of the request */
 export function requestFraming(head: RequestHead): Framing {
+  if (head.framing !== undefined) return head.framing;
   const { lowerNames } = head.headers;
   if (!lowerNames.includes("content-length") && !lowerNames.includes("transfer-encoding")) return { kind: "none" };
   const codings = head.headers.all("Transfer-Encoding");
