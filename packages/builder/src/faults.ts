@@ -42,6 +42,11 @@ export const builderFaults = defineFaults("build", {
     kind: "missing",
     say: (f: { src: string; hash: string }) => `the files of '${f.src}' (${f.hash}) have not been uploaded`,
   },
+  runtime_missing: {
+    kind: "precondition",
+    say: (f: { wanted: string; possible: string }) =>
+      `the template is to run on ${f.wanted}, and here it can be built for ${f.possible === "" ? "nothing" : f.possible}`,
+  },
   base_missing: {
     kind: "missing",
     say: () => "error getting base template, you may need to rebuild it first",

@@ -55,4 +55,6 @@ export const limits = {
   guestMessageBytes: 4 * 1024 * 1024,
   /** What an own script may answer. */
   scriptAnswerChars: 256 * 1024,
+  /** Making a finished build for one more runtime, software emulation on a busy host included. */
+  bakeMs: 300_000,
 } as const;

@@ -1,5 +1,6 @@
 /** What the builder asks of its node. The orchestrator implements it; tests have a stand-in. */
 import type { MachineEnd, Seal } from "@sandlot/runtime-contract";
+import type { RuntimeName } from "@sandlot/storage";
 
 export type StartBuildMachine = {
   /** `b` and 20 characters: the machine's identity while it builds. */
@@ -10,6 +11,7 @@ export type StartBuildMachine = {
   readonly fromBuildId: string;
   /** The build that is being made: for the machine's own files and variables. */
   readonly buildId: string;
+  readonly runtime: RuntimeName;
   readonly cpuCount: number;
   readonly memoryMiB: number;
   readonly diskMiB: number;
@@ -37,9 +39,14 @@ export type BuildMachine = AsyncDisposable & {
 };
 
 export type BuildMachines = {
-  /** False: `seal` with memory would be refused; `memoryProblem` says why. Asked anew for every build. */
-  readonly savesMemory: boolean;
-  readonly memoryProblem: string | undefined;
+  /** What machines can be made by here, the default first. */
+  readonly runtimes: readonly RuntimeName[];
+  /** Name below `guest/` of the guest layer that machines get here now. */
+  readonly guestLayer: string;
+  /** Version of the guest's kernel; undefined where it is the host's. */
+  kernelOf(runtime: RuntimeName): string | undefined;
+  /** Why `seal` with memory would be refused; undefined when it would not. Asked anew for every build. */
+  memoryProblem(runtime: RuntimeName): string | undefined;
   /** Waits its turn among the node's cold starts. @throws whatever a start throws; nothing of it stays */
   start(of: StartBuildMachine, signal: AbortSignal): Promise<BuildMachine>;
 };

@@ -1,5 +1,6 @@
 /** What is to be built: a recipe as the control plane hands it over, checked for form only. */
 import type { RegistryCredentials } from "@sandlot/oci-images";
+import type { RuntimeName } from "@sandlot/storage";
 
 export type RecipeVersion = "v1.0.0" | "v2.0.0" | "v2.1.0";
 
@@ -33,6 +34,8 @@ export type Recipe = {
   readonly diskMiB: number;
   readonly base: RecipeBase;
   readonly steps: readonly RecipeStep[];
+  /** What its sandboxes are to run on; empty: whatever the builder offers. */
+  readonly runtimes: readonly RuntimeName[];
   /** Nothing cached is used. */
   readonly force: boolean;
   /** Empty: none. */

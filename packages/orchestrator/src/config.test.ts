@@ -30,11 +30,19 @@ describe(loadOrchestratorConfig, () => {
     );
   });
 
+  it("reads what makes machines, the default first, and refuses what is no runtime or named twice", () => {
+    const read = (RUNTIMES: string) => loadOrchestratorConfig({ ...needed, RUNTIMES }).runtimes;
+    expect(loadOrchestratorConfig(needed).runtimes).toEqual(["container"]);
+    expect(read("qemu, container")).toEqual(["qemu", "container"]);
+    expect(read("auto")).toBe("auto");
+    for (const bad of ["auto,qemu", "qemu,qemu", "docker"]) expect(() => read(bad)).toThrow(`got ${bad}`);
+  });
+
   it("reads builds to keep warm, and names every entry it cannot read", () => {
-    const config = loadOrchestratorConfig({ ...needed, WARM_BUILDS: "b-1:2:1024:10240, b2:1:512:512" });
+    const config = loadOrchestratorConfig({ ...needed, WARM_BUILDS: "b-1:2:1024:10240, b2:1:512:512:qemu" });
     expect(config.warmBuilds).toEqual([
-      { buildId: "b-1", cpuCount: 2, memoryMiB: 1024, diskMiB: 10240 },
-      { buildId: "b2", cpuCount: 1, memoryMiB: 512, diskMiB: 512 },
+      { runtime: "container", buildId: "b-1", cpuCount: 2, memoryMiB: 1024, diskMiB: 10240 },
+      { runtime: "qemu", buildId: "b2", cpuCount: 1, memoryMiB: 512, diskMiB: 512 },
     ]);
     expect(() => loadOrchestratorConfig({ ...needed, WARM_BUILDS: "b:2,../x:1:1:1", INSTALLATION_TAG: "AB" })).toThrow(
       /INSTALLATION_TAG[\s\S]*got b:2[\s\S]*got \.\.\/x/,

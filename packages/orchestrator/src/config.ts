@@ -4,9 +4,11 @@ import type { Throttle } from "@sandlot/network";
 import { type StorageConfig, storageConfig } from "@sandlot/storage";
 import type { LogLevel } from "@sandlot/telemetry";
 import { CRASH_POINTS, type CrashPoint } from "./crash-points";
+import { isRuntimeName, RUNTIME_NAMES, type RuntimeName } from "./runtimes/runtimes";
 
-/** What a machine is made for: a build at a size. Warm machines are kept per shape. */
+/** What a machine is made for: a build at a size, on a runtime. Warm machines are kept per shape. */
 export type MachineShape = {
+  readonly runtime: RuntimeName;
   readonly buildId: string;
   readonly cpuCount: number;
   readonly memoryMiB: number;
@@ -57,6 +59,8 @@ export type OrchestratorConfig = {
   readonly lxcfsDir: string | undefined;
   /** What stays free on the disk of `basePath`, in MiB. Absent: 5 %, at most 2 GiB. Below it nothing new is started. */
   readonly diskReserveMiB: number | undefined;
+  /** What makes machines here, the default first; `auto` is decided when the node starts. */
+  readonly runtimes: readonly RuntimeName[] | "auto";
   /** Ways of older kernels, taken although this one has better: to try them out. */
   readonly runtimeForce: readonly RuntimeForce[];
   readonly logLevel: LogLevel;
@@ -87,7 +91,7 @@ export type GuestProxy = {
 
 /** @throws ConfigError naming every problem at once */
 export function loadOrchestratorConfig(env: Env, seen: ConfigEntry[] = []): OrchestratorConfig {
-  const { warmBuilds, runtimeForce, diskReserve, crashAt, ...config } = readEnv(
+  const { warmBuilds, runtimeNames, runtimeForce, diskReserve, crashAt, ...config } = readEnv(
     env,
     (read) => ({
       listenHost: read.text("LISTEN_HOST", "127.0.0.1"),
@@ -136,6 +140,7 @@ export function loadOrchestratorConfig(env: Env, seen: ConfigEntry[] = []): Orch
         },
       },
       lxcfsDir: read.optionalText("LXCFS_DIR"),
+      runtimeNames: read.list("RUNTIMES", ["container"]),
       diskReserve: read.optionalText("DISK_RESERVE_MIB"),
       runtimeForce: read.list("RUNTIME_FORCE", []),
       logLevel: read.oneOf("LOG_LEVEL", ["debug", "info", "warn", "error", "silent"], "info"),
@@ -149,6 +154,9 @@ export function loadOrchestratorConfig(env: Env, seen: ConfigEntry[] = []): Orch
   if (diskReserve !== undefined && !/^\d{1,9}$/.test(diskReserve))
     problems.push(`DISK_RESERVE_MIB must be a whole number, got ${diskReserve}`);
   if (config.storage.problem !== undefined) problems.push(config.storage.problem);
+  const runtimes = parseRuntimes(runtimeNames);
+  if (runtimes === undefined)
+    problems.push(`RUNTIMES must be auto or words of ${RUNTIME_NAMES.join(", ")}, got ${runtimeNames.join(",")}`);
   const forces = runtimeForce.filter((word) => isRuntimeForce(word));
   if (forces.length < runtimeForce.length)
     problems.push(`RUNTIME_FORCE must hold words of ${RUNTIME_FORCES.join(", ")}, got ${runtimeForce.join(",")}`);
@@ -157,7 +165,8 @@ export function loadOrchestratorConfig(env: Env, seen: ConfigEntry[] = []): Orch
     problems.push(`CRASH_AT must be one of ${CRASH_POINTS.join(", ")}, got ${crashAt}`);
   const shapes = warmBuilds.map((entry) => {
     const shape = parseWarmBuild(entry);
-    if (shape === undefined) problems.push(`WARM_BUILDS must hold buildId:cpu:memMiB:diskMiB entries, got ${entry}`);
+    if (shape === undefined)
+      problems.push(`WARM_BUILDS must hold buildId:cpu:memMiB:diskMiB[:runtime] entries, got ${entry}`);
     return shape;
   });
   if (problems.length > 0) throw new ConfigError(problems);
@@ -165,9 +174,18 @@ export function loadOrchestratorConfig(env: Env, seen: ConfigEntry[] = []): Orch
     ...config,
     warmBuilds: shapes.filter((shape) => shape !== undefined),
     diskReserveMiB: diskReserve === undefined ? undefined : Number(diskReserve),
+    runtimes: runtimes ?? ["container"],
     runtimeForce: forces,
     crashAt: crashPoint,
   };
+}
+
+/** Undefined for what is no choice of runtimes. */
+export function parseRuntimes(words: readonly string[]): readonly RuntimeName[] | "auto" | undefined {
+  if (words.length === 1 && words[0] === "auto") return "auto";
+  const known = words.filter((word) => isRuntimeName(word));
+  const isFine = known.length > 0 && known.length === words.length && new Set(known).size === known.length;
+  return isFine ? known : undefined;
 }
 
 function isRuntimeForce(word: string): word is RuntimeForce {
@@ -175,13 +193,14 @@ function isRuntimeForce(word: string): word is RuntimeForce {
 }
 
 function parseWarmBuild(entry: string): MachineShape | undefined {
-  const parts = /^([A-Za-z0-9][A-Za-z0-9._-]*):(\d{1,3}):(\d{1,7}):(\d{1,8})$/.exec(entry);
+  const parts = /^([A-Za-z0-9][A-Za-z0-9._-]*):(\d{1,3}):(\d{1,7}):(\d{1,8})(?::([a-z]+))?$/.exec(entry);
   if (parts === null) return undefined;
-  const [, buildId = "", cpu, memory, disk] = parts;
-  return { buildId, cpuCount: Number(cpu), memoryMiB: Number(memory), diskMiB: Number(disk) };
+  const [, buildId = "", cpu, memory, disk, runtime = "container"] = parts;
+  if (!isRuntimeName(runtime)) return undefined;
+  return { runtime, buildId, cpuCount: Number(cpu), memoryMiB: Number(memory), diskMiB: Number(disk) };
 }
 
 /** One text per shape, for maps and logs. */
 export function shapeKey(shape: MachineShape): string {
-  return `${shape.buildId}:${shape.cpuCount}:${shape.memoryMiB}:${shape.diskMiB}`;
+  return `${shape.buildId}:${shape.cpuCount}:${shape.memoryMiB}:${shape.diskMiB}:${shape.runtime}`;
 }

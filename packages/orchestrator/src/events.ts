@@ -38,7 +38,12 @@ export type NodeEvents = {
   warmReady(of: { shape: MachineShape; machineId: string; ready: number; times: StageTimes }): void;
   warmFailed(of: { shape: MachineShape; thrown: unknown }): void;
   warmDropped(of: { machineId: string; why: string }): void;
-  hostProbed(of: { usable: boolean; problems: readonly string[]; memoryProblem: string | undefined }): void;
+  hostProbed(of: {
+    runtime: string;
+    usable: boolean;
+    problems: readonly string[];
+    memoryProblem: string | undefined;
+  }): void;
   collected(of: { bytes: number }): void;
   collectFailed(of: { thrown: unknown }): void;
   adoptionDone(of: {

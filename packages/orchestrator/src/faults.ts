@@ -11,6 +11,21 @@ export const nodeFaults = defineFaults("node", {
     kind: "broken",
     say: (f: { buildId: string; reason: string }) => `the record of build '${f.buildId}' cannot be read: ${f.reason}`,
   },
+  /** Of a start and of a seal alike: what was sealed on one runtime cannot be started on another. */
+  build_other_runtime: {
+    kind: "precondition",
+    say: (f: { buildId: string; runtime: string; possible: string }) =>
+      `build '${f.buildId}' cannot run on ${f.runtime}, only on ${f.possible}`,
+  },
+  runtime_not_offered: {
+    kind: "precondition",
+    say: (f: { runtime: string; offered: string }) =>
+      `this node starts no sandboxes on ${f.runtime}, only on ${f.offered}`,
+  },
+  runtime_unusable: {
+    kind: "unavailable",
+    say: (f: { runtime: string; problems: string }) => `runtime ${f.runtime} does not work on this host: ${f.problems}`,
+  },
   already_runs: {
     kind: "conflict",
     say: (f: { what: string; pid: number }) => `another orchestrator (pid ${f.pid}) has the ${f.what} of this host`,

@@ -1,10 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { startEgress } from "@sandlot/egress";
-import { systemClock } from "@sandlot/lifetime";
 import { startSlotPool } from "@sandlot/network";
-import { startContainerRuntime } from "@sandlot/runtime-container";
-import type { Runtime } from "@sandlot/runtime-contract";
 import { type ArtifactStore, openArtifactStore, openObjectStore } from "@sandlot/storage";
 import type { Logger } from "@sandlot/telemetry";
 import type { OrchestratorConfig } from "./config";
@@ -13,15 +10,21 @@ import { type NodeSlots, withEgress } from "./egress/node-slots";
 import { predefinedAllows } from "./guests/guest-proxy";
 import { limits } from "./limits";
 import { holdNode } from "./node-lock";
+import type { Runtimes } from "./runtimes/runtimes";
+import { startRuntimes } from "./runtimes/start-runtimes";
 
 /** What the node asks of the machine it runs on. */
-export type HostParts = { readonly runtime: Runtime; readonly slots: NodeSlots; readonly artifacts: ArtifactStore };
+export type HostParts = {
+  readonly runtimes: Runtimes;
+  readonly slots: NodeSlots;
+  readonly artifacts: ArtifactStore;
+};
 
-/** This host's own: containers on slots of real namespaces. Root only. */
+/** This host's own: machines of real runtimes on slots of real namespaces. Root only. */
 export async function startHost(config: OrchestratorConfig, logger: Logger): Promise<HostParts & AsyncDisposable> {
   await using held = new AsyncDisposableStack();
   held.use(holdNode(config));
-  const runtime = held.use(await startRuntime(config, logger));
+  const { runtimes } = held.use(await startRuntimes(config, logger));
   const pool = held.use(
     await startSlotPool(
       {
@@ -60,7 +63,7 @@ export async function startHost(config: OrchestratorConfig, logger: Logger): Pro
     await openArtifactStore({ directory: config.artifactsPath, remote, logger: logger.room("artifacts") }),
   );
   const whole = held.move();
-  return { runtime, slots, artifacts, [Symbol.asyncDispose]: () => whole.disposeAsync() };
+  return { runtimes, slots, artifacts, [Symbol.asyncDispose]: () => whole.disposeAsync() };
 }
 
 /** Sandboxes, the warm ones, the stock, and room for those that are just ending; not more than the range holds. */
@@ -74,23 +77,4 @@ function slotsNeeded(config: OrchestratorConfig): number {
     config.slotPoolSize +
     limits.endingSlots;
   return Math.max(1, Math.min(room, wanted));
-}
-
-export async function startRuntime(config: OrchestratorConfig, logger: Logger): Promise<Runtime> {
-  return await startContainerRuntime(
-    {
-      nodeDir: config.basePath,
-      tag: config.installationTag,
-      launcherPath: config.launcherPath,
-      guestLayerDir: config.guestLayerDir,
-      upperPoolSize: config.upperPoolSize,
-      warmDiskMiB: [...new Set(config.warmBuilds.map((shape) => shape.diskMiB))],
-      ...(config.criuPath === undefined ? {} : { criuPath: config.criuPath }),
-      ...(config.lxcfsDir === undefined ? {} : { lxcfsDir: config.lxcfsDir }),
-      forceLoopLayers: config.runtimeForce.includes("loop-layers"),
-      forceOverlayPaths: config.runtimeForce.includes("overlay-paths"),
-      forceCgroupsV1: config.runtimeForce.includes("cgroup-v1"),
-    },
-    { log: logger.room("runtime"), clock: systemClock },
-  );
 }

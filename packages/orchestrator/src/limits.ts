@@ -104,6 +104,8 @@ export const limits = {
   endingSlots: 64,
   /** Adopting machines at start: this many at once. */
   adoptionsAtOnce: 8,
+  /** How long the trial of microVMs may hold up the node's start, where nobody asked for them by name. */
+  autoProbeMs: 30_000,
   /** A warm machine must answer within this time to be taken over after a restart. */
   adoptWarmMs: 3_000,
   /** How often a sandbox is measured and its daemon's output read. Clients expect a row every 5 s. */

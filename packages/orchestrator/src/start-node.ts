@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { ServiceInfoStatus } from "@sandlot/contracts/info";
 import { isDiskLow, OPEN_EGRESS } from "@sandlot/domain";
 import { systemClock } from "@sandlot/lifetime";
-import type { Runtime } from "@sandlot/runtime-contract";
+import type { Runtime, RuntimeProbe } from "@sandlot/runtime-contract";
 import type { ArtifactStore } from "@sandlot/storage";
 import type { Logger } from "@sandlot/telemetry";
 import { adopt } from "./adoption/adopt";
 import { openBuildMachines } from "./bake/build-machines";
-import { loadBuild } from "./builds/load-build";
+import { loadForRuntime } from "./builds/build-for-runtime";
 import type { MachineShape, OrchestratorConfig } from "./config";
 import { type CrashHook, crashHook } from "./crash-points";
 import type { NodeSlots } from "./egress/node-slots";
@@ -30,6 +30,7 @@ import { startObserver } from "./observing/observer";
 import { Recorder } from "./observing/recorder";
 import { ResumeCache } from "./resume-cache/resume-cache";
 import type { NodeParts } from "./routes/node-parts";
+import type { RuntimeName, Runtimes } from "./runtimes/runtimes";
 import { Sandboxes } from "./sandboxes/sandboxes";
 import { StartQueue } from "./sandboxes/start-queue";
 import { memoryProblem } from "./seals/memory-problem";
@@ -38,7 +39,7 @@ import { WarmPool } from "./warm/warm-pool";
 
 export type NodeNeeds = {
   readonly logger: Logger;
-  readonly runtime: Runtime;
+  readonly runtimes: Runtimes;
   readonly slots: NodeSlots;
   readonly artifacts: ArtifactStore;
   /** Dies at a place of its choice, for tests. */
@@ -83,8 +84,8 @@ export async function startNode(config: OrchestratorConfig, needs: NodeNeeds): P
       journal,
       events,
       start: (shape, times, signal) => startWarm(guestParts, { shape, times, caBundle }, signal),
-      weigh: async (buildId, signal) =>
-        bytesOf((await loadBuild(guestParts.artifacts, buildId, signal)).manifest).memory,
+      weigh: async (shape, signal) =>
+        bytesOf((await loadForRuntime(guestParts.artifacts, shape, signal)).manifest).memory,
       discard: (guest) => ends.discard(guest),
       isBusy: () => sandboxes.startingCount > 0,
       availableBytes,
@@ -112,7 +113,9 @@ export async function startNode(config: OrchestratorConfig, needs: NodeNeeds): P
   warm.start();
   const garbage = held.use(new Garbage({ ...guestParts, cache, events, guestLayer: recipe.guestLayer }));
   garbage.start();
-  held.use(probeSoon(needs, () => memoryProblem(guestParts), events));
+  const problemOf = (runtime: Runtime): string | undefined => memoryProblem({ ...guestParts, runtime });
+  const probes = new Map<RuntimeName, RuntimeProbe>();
+  held.use(probeSoon(needs, { probes, problemOf, events }));
   const recorder = new Recorder();
   const onError = (thrown: unknown): void => needs.logger.debug("a sandbox could not be measured", { thrown });
   held.use(startObserver({ list: () => sandboxes.list(), recorder, clock: systemClock, onError }));
@@ -124,8 +127,9 @@ export async function startNode(config: OrchestratorConfig, needs: NodeNeeds): P
     flows: (slot, limit) => needs.slots.flows(slot, limit),
     meter: new HostMeter(config.basePath),
     machineInfo: await readMachineInfo(),
-    runtimeName: needs.runtime.name,
-    memoryProblem: () => memoryProblem(guestParts),
+    runtimes: needs.runtimes,
+    probes,
+    memoryProblem: problemOf,
     garbage,
     buildMachines: openBuildMachines({ ...sealParts, basePath: config.basePath, startGuest: inTurn, ends, defaults }),
     serviceId: randomUUID(),
@@ -137,20 +141,26 @@ export async function startNode(config: OrchestratorConfig, needs: NodeNeeds): P
   return { parts, warm, [Symbol.asyncDispose]: () => whole.disposeAsync() };
 }
 
-/** What the runtime believes of this host it proves by a trial, which may take a second: nobody waits for it. */
+/** What the runtimes believe of this host they prove by trials, which may take seconds: nobody waits for them. */
 function probeSoon(
-  { runtime }: NodeNeeds,
-  problem: () => string | undefined,
-  events: Pick<NodeEvents, "hostProbed">,
+  { runtimes }: NodeNeeds,
+  of: {
+    probes: Map<RuntimeName, RuntimeProbe>;
+    problemOf: (runtime: Runtime) => string | undefined;
+    events: Pick<NodeEvents, "hostProbed">;
+  },
 ): AsyncDisposable {
   const stop = new AbortController();
-  const probed = runtime.probe(stop.signal).then(
-    ({ usable, problems }) => events.hostProbed({ usable, problems, memoryProblem: problem() }),
-    (thrown) => {
-      if (!stop.signal.aborted)
-        events.hostProbed({ usable: false, problems: [String(thrown)], memoryProblem: problem() });
-    },
-  );
+  const probe = async (runtime: Runtime): Promise<void> => {
+    const found = await runtime.probe(stop.signal).catch((thrown: unknown) => {
+      return { usable: false, problems: [String(thrown)], notes: [] };
+    });
+    if (stop.signal.aborted) return;
+    of.probes.set(runtime.name, found);
+    const { usable, problems } = found;
+    of.events.hostProbed({ runtime: runtime.name, usable, problems, memoryProblem: of.problemOf(runtime) });
+  };
+  const probed = Promise.all(runtimes.offered.map(probe));
   return {
     async [Symbol.asyncDispose]() {
       stop.abort(new Error("the node is stopping"));

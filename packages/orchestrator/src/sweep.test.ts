@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { silentLogger } from "@sandlot/telemetry";
 import { createRequest, FakeSlots, tempNode } from "../test/fakes";
+import { oneRuntime } from "./runtimes/runtimes";
 import { parseCreate } from "./sandboxes/parse-create";
 import { startNode } from "./start-node";
 import { sweepNode } from "./sweep";
@@ -12,9 +13,9 @@ describe(sweepNode, () => {
     using temp = tempNode();
     const runtime = temp.runtime();
     const slots = new FakeSlots();
-    const host = { runtime, removeNetwork: () => slots.removeAll() };
+    const host = { runtimes: [runtime], removeNetwork: () => slots.removeAll() };
     const node = await startNode(temp.config, {
-      ...{ logger: silentLogger, runtime, slots, artifacts: await temp.openArtifacts() },
+      ...{ logger: silentLogger, runtimes: oneRuntime(runtime), slots, artifacts: await temp.openArtifacts() },
       cutTraffic: () => undefined,
     });
     for (const id of ["i1", "i2"]) await node.parts.sandboxes.create(parseCreate(createRequest(id), 0));

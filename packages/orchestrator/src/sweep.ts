@@ -4,10 +4,10 @@ import { removeNetwork } from "@sandlot/network";
 import type { Runtime } from "@sandlot/runtime-contract";
 import type { Logger } from "@sandlot/telemetry";
 import type { OrchestratorConfig } from "./config";
-import { startRuntime } from "./host";
 import { forgetNode, holdNode } from "./node-lock";
+import { startAllRuntimes } from "./runtimes/start-runtimes";
 
-export type SweepHost = { readonly runtime: Runtime; readonly removeNetwork: () => Promise<void> };
+export type SweepHost = { readonly runtimes: readonly Runtime[]; readonly removeNetwork: () => Promise<void> };
 
 /**
  * Ends every machine of this installation and removes all it made on the host: mounts, disks, cgroups, namespaces,
@@ -20,8 +20,9 @@ export async function sweepNode(
 ): Promise<{ ended: number }> {
   await using held = new AsyncDisposableStack();
   if (parts.host === undefined) held.use(holdNode(config));
-  const runtime = parts.host?.runtime ?? held.use(await startRuntime({ ...config, upperPoolSize: 0 }, parts.logger));
-  const machines = await runtime.list();
+  const idle = { ...config, upperPoolSize: 0 };
+  const runtimes = parts.host?.runtimes ?? held.use(await startAllRuntimes(idle, parts.logger)).runtimes;
+  const machines = (await Promise.all(runtimes.map((runtime) => runtime.list()))).flat();
   await Promise.all(
     machines.map((machine) =>
       machine.end().catch((thrown) => {
@@ -29,7 +30,7 @@ export async function sweepNode(
       }),
     ),
   );
-  await runtime.sweep(new Set());
+  for (const runtime of runtimes) await runtime.sweep(new Set());
   // By name, without starting the network first: it works on a host where that could not start any more.
   const { installationTag: tag, slotCidr } = config;
   await (parts.host?.removeNetwork() ?? removeNetwork({ tag, slotCidr }));

@@ -8,6 +8,7 @@ import { SandboxService } from "@sandlot/contracts/orchestrator";
 import { silentLogger } from "@sandlot/telemetry";
 import type { OrchestratorConfig } from "../src/config";
 import { Health } from "../src/routes/grpc-health";
+import { oneRuntime } from "../src/runtimes/runtimes";
 import { startOrchestrator } from "../src/start";
 import { createRequest, FakeSlots, tempNode } from "./fakes";
 
@@ -17,7 +18,7 @@ async function service(change: Partial<OrchestratorConfig> = {}) {
   const slots = new FakeSlots();
   const started = await startOrchestrator(
     { ...temp.config, ...change },
-    { logger: silentLogger, host: { runtime, slots, artifacts: await temp.openArtifacts() } },
+    { logger: silentLogger, host: { runtimes: oneRuntime(runtime), slots, artifacts: await temp.openArtifacts() } },
   );
   const transport = createGrpcTransport({ baseUrl: `http://127.0.0.1:${started.grpcPort}` });
   return {
@@ -115,6 +116,7 @@ describe("the node's gRPC door", () => {
     expect(info).toMatchObject({
       nodeId: "node1",
       runtime: "container",
+      runtimes: [{ name: "container", acceleration: "", kernelVersion: "", memorySnapshots: true }],
       serviceStatus: ServiceInfoStatus.Healthy,
       metricSandboxesRunning: 1n,
       metricAllocatedCpu: 2n,

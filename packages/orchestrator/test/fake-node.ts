@@ -2,15 +2,16 @@
 import { silentLogger } from "@sandlot/telemetry";
 import type { OrchestratorConfig } from "../src/config";
 import type { CrashPoint } from "../src/crash-points";
+import { Runtimes } from "../src/runtimes/runtimes";
 import { parseCreate } from "../src/sandboxes/parse-create";
 import { startNode } from "../src/start-node";
-import { createRequest, FakeSlots, tempNode } from "./fakes";
+import { createRequest, type FakeRuntime, FakeSlots, tempNode } from "./fakes";
 
 type More = Parameters<typeof createRequest> extends [string, ...infer R] ? R : never;
 
 export type FakeNode = Awaited<ReturnType<typeof fakeNode>>;
 
-export async function fakeNode(change: Partial<OrchestratorConfig> = {}) {
+export async function fakeNode(change: Partial<OrchestratorConfig> = {}, others: readonly FakeRuntime[] = []) {
   const temp = tempNode();
   const runtime = temp.runtime();
   const slots = new FakeSlots();
@@ -21,7 +22,12 @@ export async function fakeNode(change: Partial<OrchestratorConfig> = {}) {
     startNode(
       { ...temp.config, ...change },
       {
-        ...{ logger: silentLogger, runtime, slots, artifacts: await temp.openArtifacts() },
+        ...{
+          logger: silentLogger,
+          runtimes: new Runtimes({ offered: [runtime, ...others] }),
+          slots,
+          artifacts: await temp.openArtifacts(),
+        },
         cutTraffic: (machineId) => cuts.push(machineId),
         crash: (at) => {
           if (at !== crash.at) return undefined;
@@ -65,7 +71,8 @@ export async function fakeNode(change: Partial<OrchestratorConfig> = {}) {
     },
     async [Symbol.asyncDispose]() {
       await node[Symbol.asyncDispose]();
-      for (const machine of [...runtime.machines.values()]) await machine.end();
+      for (const { machines } of [runtime, ...others])
+        for (const machine of [...machines.values()]) await machine.end();
       temp[Symbol.dispose]();
     },
   };

@@ -15,6 +15,8 @@ import {
   machineFaults,
   type Runtime,
   type RuntimeCapabilities,
+  type RuntimeFacts,
+  type RuntimeProbe,
   type Seal,
   type SealedFile,
   type SealRequest,
@@ -136,12 +138,19 @@ export class FakeMachine implements Machine {
   readonly #end = Promise.withResolvers<MachineEnd>();
   readonly ended = this.#end.promise;
   readonly #gone: () => void;
+  readonly #runtime: Runtime["name"];
   #over = false;
-  constructor(request: StartMachine, envd: FakeEnvd, guestLayerDir: string, gone: () => void) {
+  constructor(
+    request: StartMachine,
+    envd: FakeEnvd,
+    of: Pick<FakeRuntime, "name" | "guestLayerDir">,
+    gone: () => void,
+  ) {
     this.machineId = request.machineId;
     this.address = request.slot.address;
     this.layers = request.build.layers;
-    this.guestLayerDir = request.guestLayerDir ?? guestLayerDir;
+    this.guestLayerDir = request.guestLayerDir ?? of.guestLayerDir;
+    this.#runtime = of.name;
     this.request = request;
     this.envd = envd;
     this.#gone = gone;
@@ -168,12 +177,13 @@ export class FakeMachine implements Machine {
       return { name: name.replace("memory/", ""), sizeBytes: text.length, sha256 };
     };
     await request.onWritten?.();
-    const layer = { kind: "erofs", ...write("disk.erofs", crypto.randomUUID()) } as const;
+    const kind = this.#runtime === "container" ? "erofs" : "qcow2";
+    const layer = { kind, ...write(`disk.${kind}`, crypto.randomUUID()) } as const;
     if (!request.memory) return { layer };
     mkdirSync(join(request.directory, "memory"));
     const { token, envs } = this.envd;
     const file = write("memory/pages.json", JSON.stringify({ token, envs }));
-    return { layer, memory: { runtime: "container", format: "fake-1", files: [file] } };
+    return { layer, memory: { runtime: this.#runtime, format: "fake-1", files: [file] } };
   }
   async stats() {
     return {
@@ -207,7 +217,8 @@ export class FakeMachine implements Machine {
 }
 
 export class FakeRuntime implements Runtime {
-  readonly name = "container";
+  readonly name: Runtime["name"];
+  readonly facts: RuntimeFacts;
   capabilities: RuntimeCapabilities = {
     memorySnapshots: true,
     filesystemSnapshots: true,
@@ -223,7 +234,11 @@ export class FakeRuntime implements Runtime {
   /** Called before each start; throw to fail it, wait to slow it down. */
   onStart: (request: StartMachine, signal: AbortSignal) => Promise<void> = async () => undefined;
 
-  async probe() {
+  constructor(name: Runtime["name"] = "container") {
+    this.name = name;
+    this.facts = name === "container" ? {} : { acceleration: "tcg", kernel: "6.1.0-test" };
+  }
+  async probe(): Promise<RuntimeProbe> {
     return { usable: true, problems: [], notes: [] };
   }
   async start(request: StartMachine, signal: AbortSignal): Promise<FakeMachine> {
@@ -231,11 +246,13 @@ export class FakeRuntime implements Runtime {
     await this.onStart(request, signal);
     signal.throwIfAborted();
     const { restore } = request;
-    if (restore !== undefined && restore.memory.format !== "fake-1")
+    if (this.name === "container" && request.build.layers.some(({ kind }) => kind === "qcow2"))
+      throw new Error("a container cannot read a virtual machine's disk");
+    if (restore !== undefined && (restore.memory.format !== "fake-1" || restore.memory.runtime !== this.name))
       throw machineFaults.seal_unreadable({ reason: `format ${restore.memory.format}` });
     const memory = restore && JSON.parse(readFileSync(join(restore.directory, "pages.json"), "utf8"));
     const envd = await startFakeEnvd(request.slot.address, memory);
-    const machine = new FakeMachine(request, envd, this.guestLayerDir, () => this.machines.delete(request.machineId));
+    const machine = new FakeMachine(request, envd, this, () => this.machines.delete(request.machineId));
     this.machines.set(machine.machineId, machine);
     return machine;
   }
@@ -324,7 +341,7 @@ export function tempNode(): Disposable & {
   config: OrchestratorConfig;
   dir: string;
   openArtifacts: () => Promise<ArtifactStore>;
-  runtime: () => FakeRuntime;
+  runtime: (name?: Runtime["name"]) => FakeRuntime;
 } {
   const dir = mkdtempSync(join(tmpdir(), "sandlot-node-"));
   mkdirSync(join(dir, "artifacts/builds", BUILD), { recursive: true });
@@ -378,6 +395,7 @@ export function tempNode(): Disposable & {
     criuPath: undefined,
     lxcfsDir: undefined,
     diskReserveMiB: 0,
+    runtimes: ["container"],
     runtimeForce: [],
     logLevel: "silent",
     crashAt: undefined,
@@ -385,8 +403,8 @@ export function tempNode(): Disposable & {
     buildsAtOnce: 1,
     imageMirrors: [],
   };
-  const runtime = (): FakeRuntime => {
-    const made = new FakeRuntime();
+  const runtime = (name?: Runtime["name"]): FakeRuntime => {
+    const made = new FakeRuntime(name);
     made.guestLayerDir = config.guestLayerDir;
     return made;
   };

@@ -4,6 +4,7 @@ import { limits } from "../limits";
 import { BuildLog, type LogEntry } from "../logs/build-log";
 import type { BuildParts } from "../phases/build-parts";
 import type { Recipe } from "../recipe";
+import { type Baked, bakeBuild } from "./bake-build";
 import { FairQueue } from "./fair-queue";
 import { type BuildOutcome, runBuild } from "./run-build";
 
@@ -49,6 +50,11 @@ export class Builds implements AsyncDisposable {
     };
     this.#known.set(recipe.buildId, known);
     known.done = this.#run(known);
+  }
+
+  /** Not in line with builds: who starts the installation waits for it. @throws what `bakeBuild` throws */
+  bake(of: Parameters<typeof bakeBuild>[1], signal: AbortSignal): Promise<Baked> {
+    return bakeBuild(this.#parts, of, signal);
   }
 
   /** @throws Fault `build_unknown` */

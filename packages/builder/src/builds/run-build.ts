@@ -7,13 +7,14 @@ import type { BuildLog } from "../logs/build-log";
 import { basePhase } from "../phases/base-phase";
 import type { BuildParts } from "../phases/build-parts";
 import { finalizePhase } from "../phases/finalize-phase";
+import { planRuntimes } from "../phases/plan-runtimes";
 import { Progress } from "../phases/progress";
 import { stepsPhase } from "../phases/steps-phase";
 import { Workbench } from "../phases/workbench";
 import type { Recipe } from "../recipe";
 
 export type BuildOutcome =
-  | { readonly kind: "completed"; readonly manifest: BuildManifest }
+  | { readonly kind: "completed"; readonly manifest: BuildManifest; readonly kernel: string | undefined }
   | { readonly kind: "failed"; readonly message: string; readonly step: string };
 
 /** Never throws. When it resolves nothing of the build is left but what it committed. */
@@ -31,7 +32,9 @@ export async function runBuild(
     const manifest = await inPhases(parts, { recipe, progress, signal });
     progress.step = "";
     progress.say(`Build finished, took ${Math.round((Date.now() - startedAtMs) / 1000)}s`);
-    return { kind: "completed", manifest };
+    const virtual = manifest.runtimes?.find((runtime) => runtime !== "container");
+    const kernel = virtual === undefined ? undefined : parts.machines.kernelOf(virtual);
+    return { kind: "completed", manifest, kernel };
   } catch (thrown) {
     const cause = of.signal.aborted
       ? of.signal.reason
@@ -50,8 +53,9 @@ async function inPhases(
   parts: BuildParts,
   of: { recipe: Recipe; progress: Progress; signal: AbortSignal },
 ): Promise<BuildManifest> {
-  await using bench = new Workbench(parts, of);
-  const work = { ...of, bench };
+  const runtimes = await planRuntimes(parts, of);
+  await using bench = new Workbench(parts, { ...of, runtime: runtimes.bench });
+  const work = { ...of, bench, runtimes };
   const base = await basePhase(parts, work);
   const layer = await stepsPhase(parts, work, base);
   return await finalizePhase(parts, work, { base, layer });

@@ -27,7 +27,7 @@ type Work = {
 export async function basePhase(parts: BuildParts, work: Work): Promise<Base> {
   const { recipe, progress } = work;
   progress.enter({ step: "base", prefix: "base" });
-  const key = baseKey(recipe.base, parts.images.provisionVersion);
+  const key = baseKey(recipe.base, { provision: parts.images.provisionVersion, runtime: work.bench.runtime });
   if (recipe.base.kind === "template") return fromTemplate(parts, work, { base: recipe.base, key });
   const what = `FROM ${recipe.base.reference}`;
   const { cacheScope: scope } = recipe;

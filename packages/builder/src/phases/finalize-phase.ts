@@ -1,30 +1,26 @@
-/** From the last layer to a template: a fresh machine, set up, its start command running and ready, sealed with its memory. */
-
+/** From the last layer to a template: a fresh machine per runtime, set up, its start command running and ready, sealed. */
 import { isFault } from "@sandlot/faults";
-import { sleep } from "@sandlot/lifetime";
-import type { BuildManifest } from "@sandlot/storage";
+import type { BuildManifest, RuntimeName } from "@sandlot/storage";
 import type { CachedLayer } from "../cache/layer-index";
 import { builderFaults } from "../faults";
-import { runInGuest } from "../guest/process";
-import { runScript, sayProblem } from "../guest/script";
-import { limits } from "../limits";
-import type { BuildMachine } from "../machines";
 import type { Recipe, StepContext } from "../recipe";
-import { shellCommand } from "../steps/step-run";
+import { bakeVariant } from "./bake-variant";
 import type { Base } from "./base-phase";
 import type { BuildParts } from "./build-parts";
-import { CONFIGURE_SCRIPT } from "./configure-script";
+import { type Commands, makeReady } from "./make-ready";
+import type { PlannedRuntimes } from "./plan-runtimes";
 import type { Progress } from "./progress";
-import type { Workbench } from "./workbench";
+import type { BuildFacts, Workbench } from "./workbench";
 
 type Work = {
   readonly recipe: Recipe;
   readonly bench: Workbench;
+  readonly runtimes: PlannedRuntimes;
   readonly progress: Progress;
   readonly signal: AbortSignal;
 };
-type Commands = { readonly start: string; readonly ready: string; readonly context: StepContext };
 
+/** All of it, or nothing: what was made for other runtimes goes again when the build itself comes to nothing. */
 export async function finalizePhase(
   parts: BuildParts,
   work: Work,
@@ -34,29 +30,52 @@ export async function finalizePhase(
   progress.enter({ step: "finalize", prefix: "finalize" });
   progress.phase({ what: "Finalizing template build" });
   const commands = commandsOf(recipe, of);
-  const { savesMemory, memoryProblem } = parts.machines;
-  // What starts nothing boots faster than it would be restored: docs/decisions/0009.
-  const memory = savesMemory && commands.start !== "";
-  await bench.afresh(of.layer.buildId);
-  await bench.on(of.layer.buildId, async (machine, alive) => {
-    await configure(machine, { recipe, progress }, alive);
-    await untilReady({ machine, commands, progress }, alive);
-  });
-  progress.say("Template is ready");
   const facts = { context: finalContext(recipe, of.layer.context), startCmd: commands.start, readyCmd: commands.ready };
-  if (!savesMemory && commands.start !== "") {
+  const variants: string[] = [];
+  try {
+    const runtimes: RuntimeName[] = [bench.runtime];
+    if (work.runtimes.others.length > 0) await bench.clear();
+    for (const runtime of work.runtimes.others) {
+      const wanted = { recipe, runtime, fromBuildId: of.layer.buildId, commands, facts };
+      variants.push(await bakeVariant(parts, wanted, work));
+      runtimes.push(runtime);
+    }
+    const manifest = await finalizeOnBench(parts, work, { layer: of.layer, commands, facts, runtimes });
+    for (const variant of variants) await parts.pending.end(variant);
+    return manifest;
+  } catch (thrown) {
+    // Not by the build's own signal: that may be why we are here. What cannot be removed now goes at the next start.
+    await parts.artifacts.remove(variants, AbortSignal.timeout(10_000)).catch(() => undefined);
+    throw thrown;
+  }
+}
+
+async function finalizeOnBench(
+  parts: BuildParts,
+  { recipe, bench, progress }: Work,
+  of: { layer: CachedLayer; commands: Commands; facts: BuildFacts; runtimes: readonly RuntimeName[] },
+): Promise<BuildManifest> {
+  const { layer, commands, facts, runtimes } = of;
+  const problem = parts.machines.memoryProblem(bench.runtime);
+  // In a container what starts nothing boots faster than it would be restored: docs/decisions/0009. A kernel takes seconds.
+  const memory = problem === undefined && (commands.start !== "" || bench.runtime !== "container");
+  await bench.afresh(layer.buildId);
+  await bench.on(layer.buildId, (machine, alive) => makeReady(machine, { recipe, commands, progress }, alive));
+  progress.say("Template is ready");
+  if (problem !== undefined && commands.start !== "") {
     progress.say(
-      `This node saves no machine's memory (${memoryProblem ?? "unknown"}): the start command will not be running in sandboxes`,
+      `This node saves no machine's memory (${problem}): the start command will not be running in sandboxes`,
       "warn",
     );
   }
+  const as = recipe.buildId;
   try {
-    return await bench.sealResult(facts, memory);
+    return await bench.sealResult({ as, facts, memory, runtimes });
   } catch (thrown) {
     if (!isFault(thrown, "machine_unsealable")) throw thrown;
     if (commands.start !== "") throw builderFaults.unsealable({ why: thrown.message }, thrown);
     progress.say(`Saved without memory: ${thrown.message}`, "warn");
-    return await bench.sealResult(facts, false);
+    return await bench.sealResult({ as, facts, memory: false, runtimes });
   }
 }
 
@@ -78,99 +97,4 @@ function finalContext(recipe: Recipe, context: StepContext): StepContext {
 
 function homeOf(user: string): string {
   return user === "root" ? "/root" : `/home/${user}`;
-}
-
-async function configure(
-  machine: BuildMachine,
-  { recipe, progress }: { recipe: Recipe; progress: Progress },
-  signal: AbortSignal,
-): Promise<void> {
-  const ended = await runScript(
-    {
-      address: machine.address,
-      script: CONFIGURE_SCRIPT,
-      args: [recipe.templateId, recipe.buildId],
-      onLine: (line, from) => progress.output(line, from, { level: "debug" }),
-    },
-    signal,
-  );
-  if (ended.problem !== undefined) throw builderFaults.configure_failed({ why: sayProblem(ended) });
-}
-
-type Starting = { readonly machine: BuildMachine; readonly commands: Commands; readonly progress: Progress };
-
-/** @throws Fault `build_start_failed`, `build_ready_timed_out` */
-async function untilReady({ machine, commands, progress }: Starting, signal: AbortSignal): Promise<void> {
-  const listening = new AbortController();
-  const failed = Promise.withResolvers<never>();
-  failed.promise.catch(() => undefined);
-  const running =
-    commands.start === ""
-      ? undefined
-      : startInBackground(
-          { machine, commands, progress, onFailure: failed.reject },
-          AbortSignal.any([signal, listening.signal]),
-        );
-  const stop = AbortSignal.any([signal, listening.signal]);
-  try {
-    await Promise.race([pollReady({ machine, commands, progress }, stop), failed.promise]);
-  } finally {
-    // The command lives on: only our listening to it ends, so that no connection of ours is in what is sealed.
-    listening.abort(new Error("the template is ready"));
-    await running?.catch(() => undefined);
-  }
-}
-
-async function startInBackground(
-  of: Starting & { onFailure: (fault: unknown) => void },
-  signal: AbortSignal,
-): Promise<void> {
-  const { machine, commands, progress } = of;
-  progress.say(`Running start command: ${commands.start}`);
-  const lastLines: string[] = [];
-  const { problem } = await runInGuest(
-    {
-      address: machine.address,
-      user: commands.context.user,
-      ...shellCommand(commands.start, commands.context),
-      timeoutMs: limits.buildMs,
-      onLine(line, from) {
-        progress.output(line, from, { prefix: "start" });
-        lastLines.push(line);
-        if (lastLines.length > limits.lastLines) lastLines.shift();
-      },
-    },
-    signal,
-  );
-  if (problem !== undefined) of.onFailure(builderFaults.start_failed({ why: problem, lastLines }));
-}
-
-async function pollReady({ machine, commands, progress }: Starting, signal: AbortSignal): Promise<void> {
-  const { withStart, without } = limits.defaultReadySeconds;
-  const ready = commands.ready === "" ? `sleep ${commands.start === "" ? without : withStart}` : commands.ready;
-  if (commands.ready !== "" || commands.start !== "") progress.say(`Waiting for template to be ready: ${ready}`);
-  const giveUpAtMs = Date.now() + limits.readyMs;
-  for (let gapMs: number = limits.readyFirstGapMs; ; gapMs = Math.min(gapMs * 2, limits.readyGapMs)) {
-    const leftMs = giveUpAtMs - Date.now();
-    if (leftMs <= 0) throw builderFaults.ready_timed_out({ limitMs: limits.readyMs });
-    const { problem } = await runInGuest(
-      {
-        address: machine.address,
-        user: commands.context.user,
-        ...shellCommand(ready, commands.context),
-        timeoutMs: leftMs,
-        onLine: (line, from) => progress.output(line, from, { level: "debug", prefix: "ready" }),
-      },
-      signal,
-    ).catch((thrown) => {
-      if (isFault(thrown, "build_step_too_long"))
-        throw builderFaults.ready_timed_out({ limitMs: limits.readyMs }, thrown);
-      throw thrown;
-    });
-    if (problem === undefined) return;
-    // A user that does not exist never will.
-    if (problem.startsWith("unauthenticated"))
-      throw builderFaults.command_failed({ command: ready, why: `command failed: ${problem}`, lastLines: [] });
-    await sleep(gapMs, signal);
-  }
 }

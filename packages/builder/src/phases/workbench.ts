@@ -5,7 +5,7 @@
  */
 import { randomBytes, randomUUID } from "node:crypto";
 import { newBuildSandboxId } from "@sandlot/domain";
-import type { BuildManifest, LoadedBuild } from "@sandlot/storage";
+import type { BuildManifest, LoadedBuild, RuntimeName } from "@sandlot/storage";
 import type { CachedLayer } from "../cache/layer-index";
 import { builderFaults } from "../faults";
 import { limits } from "../limits";
@@ -16,17 +16,22 @@ import type { BuildParts } from "./build-parts";
 /** What a manifest says of a build besides its layers. */
 export type BuildFacts = { readonly context: StepContext; readonly startCmd?: string; readonly readyCmd?: string };
 
+/** Whose machines they are, and of what size. */
+export type BenchRecipe = Pick<Recipe, "templateId" | "buildId" | "teamId" | "cpuCount" | "memoryMiB" | "diskMiB">;
+
 type Held = { readonly machine: BuildMachine; readonly from: LoadedBuild; diskAt: string; isHeavy: boolean };
 
 export class Workbench implements AsyncDisposable {
+  readonly runtime: RuntimeName;
   readonly #parts: BuildParts;
-  readonly #recipe: Recipe;
+  readonly #recipe: BenchRecipe;
   readonly #signal: AbortSignal;
   #held: Held | undefined;
   /** Commits follow each other; the next step need not wait for the disk. */
   #commits: Promise<void> = Promise.resolve();
 
-  constructor(parts: BuildParts, of: { recipe: Recipe; signal: AbortSignal }) {
+  constructor(parts: BuildParts, of: { recipe: BenchRecipe; runtime: RuntimeName; signal: AbortSignal }) {
+    this.runtime = of.runtime;
     this.#parts = parts;
     this.#recipe = of.recipe;
     this.#signal = of.signal;
@@ -50,8 +55,14 @@ export class Workbench implements AsyncDisposable {
 
   /** A fresh machine on that build's disk, whatever is at hand: nothing of the steps' processes is left in it. */
   async afresh(buildId: string): Promise<void> {
-    await this.#leave();
+    await this.clear();
     await this.#at(buildId);
+  }
+
+  /** Lets go of the machine at hand; all that was sealed is committed. */
+  async clear(): Promise<void> {
+    await this.#leave();
+    await this.settle();
   }
 
   /**
@@ -64,7 +75,7 @@ export class Workbench implements AsyncDisposable {
     const staged = stack.use(await this.#parts.artifacts.stage());
     const seal = await held.machine.seal({ directory: staged.directory, memory: false }, this.#sealSignal());
     const buildId = randomUUID();
-    const manifest = manifestOf({ buildId, held, seal, facts });
+    const manifest = this.#manifestOf({ buildId, held, seal, facts });
     const layer = { buildId, context: facts.context, isLayer: true, sizeBytes: seal.layer.sizeBytes };
     const kept = stack.move();
     const before = this.#commits;
@@ -82,13 +93,22 @@ export class Workbench implements AsyncDisposable {
     return layer;
   }
 
-  /** Seals the machine as the build that the recipe is for, with its memory if asked. */
-  async sealResult(facts: BuildFacts, memory: boolean): Promise<BuildManifest> {
+  /**
+   * Seals the machine as a build, with its memory if asked.
+   * @param of.as the recipe's own build, or what is made of it for another runtime
+   * @param of.runtimes what sandboxes of it can run on
+   */
+  async sealResult(of: {
+    as: string;
+    facts: BuildFacts;
+    memory: boolean;
+    runtimes: readonly RuntimeName[];
+  }): Promise<BuildManifest> {
     const held = this.#mustHold();
     await this.settle();
     await using staged = await this.#parts.artifacts.stage();
-    const seal = await held.machine.seal({ directory: staged.directory, memory }, this.#sealSignal());
-    const manifest = manifestOf({ buildId: this.#recipe.buildId, held, seal, facts });
+    const seal = await held.machine.seal({ directory: staged.directory, memory: of.memory }, this.#sealSignal());
+    const manifest = { ...this.#manifestOf({ buildId: of.as, held, seal, facts: of.facts }), runtimes: of.runtimes };
     await this.#parts.artifacts.commit({ manifest, staged, layer: seal.layer.name });
     return manifest;
   }
@@ -121,7 +141,7 @@ export class Workbench implements AsyncDisposable {
     const machine = await this.#parts.machines.start(
       {
         sandboxId: newBuildSandboxId(randomBytes),
-        ...{ templateId, teamId, cpuCount, memoryMiB, diskMiB },
+        ...{ templateId, teamId, cpuCount, memoryMiB, diskMiB, runtime: this.runtime },
         fromBuildId: buildId,
         buildId: this.#recipe.buildId,
       },
@@ -129,6 +149,11 @@ export class Workbench implements AsyncDisposable {
     );
     this.#held = { machine, from, diskAt: buildId, isHeavy: false };
     return this.#held;
+  }
+
+  #manifestOf(of: Parameters<typeof manifestOf>[0]): BuildManifest {
+    const kernel = this.#parts.machines.kernelOf(this.runtime);
+    return { ...manifestOf(of), runtimes: [this.runtime], ...(kernel === undefined ? {} : { kernel }) };
   }
 
   async #leave(): Promise<void> {

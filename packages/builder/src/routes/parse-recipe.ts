@@ -1,10 +1,17 @@
 /** A request to build, as the control plane sends it. Checked again here: the builder trusts no caller with its host. */
-import type { RegistryCredentials as SentCredentials, TemplateCreateRequest } from "@sandlot/contracts/template";
+import type {
+  RegistryCredentials as SentCredentials,
+  TemplateBakeRequest,
+  TemplateCreateRequest,
+} from "@sandlot/contracts/template";
 import { isUuid } from "@sandlot/domain";
 import type { RegistryCredentials } from "@sandlot/oci-images";
+import type { RuntimeName } from "@sandlot/storage";
 import { builderFaults } from "../faults";
+import type { BenchRecipe } from "../phases/workbench";
 import type { Recipe, RecipeBase, RecipeVersion } from "../recipe";
 
+const RUNTIMES: readonly RuntimeName[] = ["container", "qemu", "firecracker"];
 const VERSIONS: readonly RecipeVersion[] = ["v1.0.0", "v2.0.0", "v2.1.0"];
 
 /** @throws Fault `build_bad_request` */
@@ -26,10 +33,28 @@ export function parseRecipe({ template, cacheScope, version }: TemplateCreateReq
       if (hash !== undefined && !/^[0-9a-f]{64}$/.test(hash)) throw bad("a step's files hash is not 64 hex digits");
       return { type, args, filesHash: hash, force };
     }),
+    runtimes: template.runtimes.map((name) => parseRuntime(name)),
     force: template.force,
     startCmd: template.startCommand,
     readyCmd: template.readyCommand,
   };
+}
+
+/** @throws Fault `build_bad_request` */
+export function parseBake(request: TemplateBakeRequest): { recipe: BenchRecipe; runtime: RuntimeName } {
+  const { templateId, buildId, vcpuCount: cpuCount, memoryMb: memoryMiB, diskSizeMb: diskMiB } = request;
+  if (!isUuid(buildId)) throw builderFaults.bad_request({ why: `'${buildId.slice(0, 80)}' is no build ID` });
+  if (cpuCount < 1 || memoryMiB < 1 || diskMiB < 1)
+    throw builderFaults.bad_request({ why: "processors, memory and disk must be at least 1" });
+  const recipe = { templateId, buildId, teamId: "", cpuCount, memoryMiB, diskMiB };
+  return { recipe, runtime: parseRuntime(request.runtime) };
+}
+
+/** @throws Fault `build_bad_request` */
+export function parseRuntime(name: string): RuntimeName {
+  const known = RUNTIMES.find((one) => one === name);
+  if (known === undefined) throw builderFaults.bad_request({ why: `'${name.slice(0, 40)}' is no runtime` });
+  return known;
 }
 
 function parseBase({ from, fromImageRegistry }: NonNullable<TemplateCreateRequest["template"]>): RecipeBase {

@@ -4,6 +4,7 @@ import { EmptySchema, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { ConnectRouter } from "@connectrpc/connect";
 import {
   InitLayerFileUploadResponseSchema,
+  TemplateBakeResponseSchema,
   type TemplateBuildLogEntry,
   TemplateBuildLogEntrySchema,
   TemplateBuildMetadataSchema,
@@ -21,7 +22,7 @@ import type { Builds, BuildView } from "../builds/builds";
 import { filesKey } from "../cache/layer-index";
 import { limits } from "../limits";
 import type { LogEntry } from "../logs/build-log";
-import { parseRecipe } from "./parse-recipe";
+import { parseBake, parseRecipe } from "./parse-recipe";
 
 export type TemplateRouteParts = {
   readonly builds: Builds;
@@ -32,10 +33,10 @@ export type TemplateRouteParts = {
 export function templateRoutes(parts: TemplateRouteParts): (router: ConnectRouter) => void {
   const { builds, buildCache, logger } = parts;
   const guarded =
-    <A, R>(route: (request: A) => Promise<R>) =>
-    async (request: A): Promise<R> => {
+    <A, R>(route: (request: A, context: { signal: AbortSignal }) => Promise<R>) =>
+    async (request: A, context: { signal: AbortSignal }): Promise<R> => {
       try {
-        return await route(request);
+        return await route(request, context);
       } catch (thrown) {
         if (!(thrown instanceof Fault)) logger.error("a call failed unexpectedly", { thrown });
         throw toConnect(thrown);
@@ -54,6 +55,11 @@ export function templateRoutes(parts: TemplateRouteParts): (router: ConnectRoute
       templateBuildDelete: guarded(async ({ buildId, why }) => {
         await builds.cancel({ buildId, why });
         return create(EmptySchema);
+      }),
+      templateBake: guarded(async (request, { signal }) => {
+        const baked = await builds.bake(parseBake(request), signal);
+        const { wasThere, kernel = "", memoryProblem = "" } = baked;
+        return create(TemplateBakeResponseSchema, { wasThere, kernelVersion: kernel, memoryProblem });
       }),
       initLayerFileUpload: guarded(async ({ hash, cacheScope }) => {
         const key = filesKey(cacheScope, hash);
@@ -77,13 +83,15 @@ function sayView({ outcome, entries }: BuildView): TemplateBuildStatusResponse {
     answer.reason = create(TemplateBuildReasonSchema, { message: outcome.message, step: outcome.step });
   }
   if (outcome?.kind === "completed") {
-    const { layers, memory, envdVersion } = outcome.manifest;
+    const { layers, memory, envdVersion, runtimes = ["container"] } = outcome.manifest;
     const sum = (files: readonly { sizeBytes: number }[]) =>
       BigInt(files.reduce((total, { sizeBytes }) => total + sizeBytes, 0));
     answer.metadata = create(TemplateBuildMetadataSchema, {
       rootfsSizeBytes: sum(layers),
       memoryBytes: sum(memory?.files ?? []),
       envdVersion,
+      runtimes: [...runtimes],
+      kernelVersion: outcome.kernel ?? "",
     });
   }
   return answer;

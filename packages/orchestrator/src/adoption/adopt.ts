@@ -3,8 +3,8 @@ import { basename } from "node:path";
 import { type EgressPolicy, OPEN_EGRESS } from "@sandlot/domain";
 import { Gate } from "@sandlot/lifetime";
 import type { Machine } from "@sandlot/runtime-contract";
+import { loadForRuntime } from "../builds/build-for-runtime";
 import type { BuildOrigin } from "../builds/build-origin";
-import { loadBuild } from "../builds/load-build";
 import type { NodeEvents } from "../events";
 import { isEnvdUp } from "../guests/envd-door";
 import type { Guest, GuestParts } from "../guests/guest";
@@ -35,12 +35,15 @@ export type Adopted = {
  */
 export async function adopt(parts: AdoptParts): Promise<Adopted> {
   const sinceMs = Date.now();
-  const machines = new Map((await parts.runtime.list()).map((machine) => [machine.machineId, machine]));
+  const { all: runtimes } = parts.runtimes;
+  const lists = await Promise.all(runtimes.map((runtime) => runtime.list()));
+  const machines = new Map(lists.flat().map((machine) => [machine.machineId, machine]));
   const plan = planAdoption({
     journal: parts.journal.readAll(),
     living: new Set(machines.keys()),
     committed: await settleSeals(parts),
     fingerprint: parts.recipe.fingerprint,
+    runtimes: parts.runtimes.names,
   });
   const gate = new Gate(limits.adoptionsAtOnce);
   const keep = new Set([
@@ -80,7 +83,7 @@ export async function adopt(parts: AdoptParts): Promise<Adopted> {
     if (!keep.has(machineId)) removed.push(machineId);
   for (const machineId of removed) parts.journal.recordEnding(machineId);
   const stuck = await all(removed, gate, async (machineId) => endQuietly(parts, machines.get(machineId)));
-  await parts.runtime.sweep(keep);
+  for (const runtime of runtimes) await runtime.sweep(keep);
   await parts.slots.sweep(
     new Set([...[...live, ...cached].map(({ guest }) => guest), ...warm].map((guest) => guest.slot.index)),
   );
@@ -181,9 +184,8 @@ async function provenGood(guest: Guest): Promise<void> {
 
 /** One that was restored from memory is still who was sealed, and shut in until it is somebody's. */
 async function asRestored(parts: AdoptParts, guest: Guest): Promise<Guest> {
-  const build = await loadBuild(parts.artifacts, guest.shape.buildId, AbortSignal.timeout(limits.adoptWarmMs)).catch(
-    () => undefined,
-  );
+  const signal = AbortSignal.timeout(limits.adoptWarmMs);
+  const build = await loadForRuntime(parts.artifacts, guest.shape, signal).catch(() => undefined);
   const sealed = build === undefined ? undefined : await sealedIdentityOf(build);
   return sealed === undefined ? guest : { ...guest, sealed, rules: { applied: SHUT } };
 }

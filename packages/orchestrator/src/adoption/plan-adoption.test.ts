@@ -7,13 +7,13 @@ import { planAdoption } from "./plan-adoption";
 function entry(
   machineId: string,
   state: MachineState,
-  of: { slot: number; sandboxId?: string; fingerprint?: string; sealBuildId?: string },
+  of: { slot: number; sandboxId?: string; fingerprint?: string; sealBuildId?: string; runtime?: "qemu" },
 ): JournalEntry {
   return {
     machine: {
       machineId,
       slotIndex: of.slot,
-      shape: { buildId: "b", cpuCount: 1, memoryMiB: 1, diskMiB: 1 },
+      shape: { runtime: of.runtime ?? "container", buildId: "b", cpuCount: 1, memoryMiB: 1, diskMiB: 1 },
       defaultUser: "user",
       defaultWorkdir: "/",
       recipe: { guestLayer: "/guest/x", fingerprint: of.fingerprint ?? "now" },
@@ -34,7 +34,10 @@ function outcome(journal: JournalEntry[], living: string[]) {
     ["memory", { memory: true }],
     ["disk", { memory: false }],
   ]);
-  const plan = planAdoption({ journal, living: new Set(living), committed, fingerprint: "now" });
+  const plan = planAdoption({
+    ...{ journal, living: new Set(living), committed, fingerprint: "now" },
+    runtimes: ["container"],
+  });
   return {
     revive: plan.revive.map(({ machine }) => machine.machineId),
     recache: plan.recache.map(({ machine }) => machine.machineId),

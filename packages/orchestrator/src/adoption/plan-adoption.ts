@@ -1,4 +1,5 @@
 import type { JournalEntry, MachineRecord, SandboxRecord } from "../journal/journal";
+import type { RuntimeName } from "../runtimes/runtimes";
 
 /** What to do with what earlier runs left. */
 export type AdoptionPlan = {
@@ -22,6 +23,8 @@ export function planAdoption(of: {
   committed: ReadonlyMap<string, { memory: boolean }>;
   /** Of this run: a sandbox keeps the machine it has, but nobody is given one of yesterday's making. */
   fingerprint: string;
+  /** Nobody is given a machine of a runtime that makes none any more. */
+  runtimes: readonly RuntimeName[];
 }): AdoptionPlan {
   const { journal, living } = of;
   const revive: { machine: MachineRecord; sandbox: SandboxRecord }[] = [];
@@ -44,8 +47,7 @@ export function planAdoption(of: {
     const isPaused = state === "cached" || (state === "pausing" && seal !== undefined);
     if (isPaused && isWhole && seal?.memory === true) recache.push({ machine, sandbox, buildId });
     else if ((state === "live" || (state === "pausing" && !isPaused)) && isWhole) revive.push({ machine, sandbox });
-    else if (state === "warm" && sandbox === undefined && canStay && machine.recipe.fingerprint === of.fingerprint)
-      rewarm.push(machine);
+    else if (state === "warm" && sandbox === undefined && canStay && isAsMadeNow(machine, of)) rewarm.push(machine);
     else {
       end.push(machineId);
       continue;
@@ -55,4 +57,11 @@ export function planAdoption(of: {
   const journaled = new Set(journal.map(({ machine }) => machine.machineId));
   end.push(...[...living].filter((machineId) => !journaled.has(machineId)));
   return { revive, recache, rewarm, end, forget };
+}
+
+function isAsMadeNow(
+  { recipe, shape }: MachineRecord,
+  of: { fingerprint: string; runtimes: readonly RuntimeName[] },
+): boolean {
+  return recipe.fingerprint === of.fingerprint && of.runtimes.includes(shape.runtime);
 }

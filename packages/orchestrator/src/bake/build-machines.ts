@@ -29,18 +29,21 @@ export type BuildMachinesParts = SealParts & {
 
 export function openBuildMachines(parts: BuildMachinesParts): BuildMachines {
   return {
-    get savesMemory() {
-      return memoryProblem(parts) === undefined;
+    get runtimes() {
+      return parts.runtimes.names;
     },
-    get memoryProblem() {
-      return memoryProblem(parts);
-    },
+    guestLayer: basename(parts.recipe.guestLayer),
+    kernelOf: (runtime) => parts.runtimes.of(runtime).facts?.kernel,
+    memoryProblem: (runtime) => memoryProblem({ ...parts, runtime: parts.runtimes.of(runtime) }),
     async start(of, signal) {
       await requireDiskRoom({ path: parts.basePath, reserveMiB: parts.diskReserveMiB });
-      const { cpuCount, memoryMiB, diskMiB, fromBuildId } = of;
-      const shape = { buildId: fromBuildId, cpuCount, memoryMiB, diskMiB };
+      const { runtime, cpuCount, memoryMiB, diskMiB, fromBuildId } = of;
+      const shape = { runtime, buildId: fromBuildId, cpuCount, memoryMiB, diskMiB };
       const policy = { booted: OPEN_EGRESS, restored: OPEN_EGRESS };
-      const guest = await parts.startGuest({ shape, times: {}, filesystemBoot: true, policy }, signal);
+      const guest = await parts.startGuest(
+        { shape, times: {}, filesystemBoot: true, isWorkbench: true, policy },
+        signal,
+      );
       try {
         await introduce(parts, of, guest, signal);
       } catch (thrown) {

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { every } from "@sandlot/lifetime";
 import type { ArtifactStore } from "@sandlot/storage";
+import { withVariants } from "../builds/build-for-runtime";
 import type { NodeEvents } from "../events";
 import type { Journal } from "../journal/journal";
 import { limits } from "../limits";
@@ -48,7 +49,7 @@ export class Garbage implements AsyncDisposable {
   async removeBuilds(buildIds: readonly string[]): Promise<void> {
     const { artifacts, cache, journal, events } = this.#parts;
     cache.forgetBuilds(new Set(buildIds));
-    await artifacts.remove(buildIds, AbortSignal.timeout(limits.removeMs));
+    await artifacts.remove(withVariants(buildIds), AbortSignal.timeout(limits.removeMs));
     for (const buildId of buildIds) journal.forgetSeal(buildId);
     this.collect().catch((thrown) => events.collectFailed({ thrown }));
   }

@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { type EgressPolicy, OPEN_EGRESS } from "@sandlot/domain";
 import type { Slot } from "@sandlot/network";
-import type { Machine, MachineEnd, Runtime, StartMachine } from "@sandlot/runtime-contract";
+import type { Machine, MachineEnd, StartMachine } from "@sandlot/runtime-contract";
 import type { ArtifactStore, LoadedBuild } from "@sandlot/storage";
+import { loadForRuntime } from "../builds/build-for-runtime";
 import { type BuildOrigin, originOf } from "../builds/build-origin";
 import { loadBuild } from "../builds/load-build";
 import type { MachineShape } from "../config";
@@ -12,6 +13,7 @@ import { nodeFaults } from "../faults";
 import type { Pins } from "../garbage/pins";
 import type { Journal } from "../journal/journal";
 import { limits } from "../limits";
+import type { Runtimes } from "../runtimes/runtimes";
 import { IDENTITY_FILE, type SealedIdentity, sealedIdentityOf } from "../seals/sealed-identity";
 import { waitForEnvd } from "./envd-door";
 import { applyRules } from "./guest-rules";
@@ -31,7 +33,7 @@ export type Guest = {
 };
 
 export type GuestParts = {
-  readonly runtime: Runtime;
+  readonly runtimes: Runtimes;
   readonly slots: NodeSlots;
   readonly journal: Journal;
   readonly artifacts: ArtifactStore;
@@ -51,6 +53,8 @@ export type StartGuest = {
   readonly times: StageTimes;
   /** Boot from the disk although the build has memory. */
   readonly filesystemBoot?: boolean;
+  /** From the build's own layers, whatever was baked of it for runtimes: where templates are made. */
+  readonly isWorkbench?: boolean;
   /** `keep`: the memory is this very sandbox's. */
   readonly identity?: "keep" | "new";
   /** What it may reach from its first step on: code of a user's runs at once in one that is restored. */
@@ -64,14 +68,17 @@ const NEUTRAL_HOSTNAME = "sandbox";
  * Leases a slot, journals, starts the machine (from the build's memory, where it has some) and waits for its envd. The
  * journal says `starting`. On any failure nothing is left, journal included; memory that cannot be restored fails it and
  * is never silently left out.
- * @throws Fault `node_files_missing`, `node_build_broken`, `machine_seal_unreadable`, `node_guest_silent`,
+ * @throws Fault `node_runtime_not_offered`, `node_build_other_runtime`, `node_files_missing`, `node_build_broken`, `machine_seal_unreadable`, `node_guest_silent`,
  * `node_guest_ended`, or whatever slot pool and runtime throw
  */
 export async function startGuest(parts: GuestParts, of: StartGuest, signal: AbortSignal): Promise<Guest> {
   const { shape, times } = of;
   const machineId = newMachineId();
   const lap = stopwatch(times);
-  const build = await loadBuild(parts.artifacts, shape.buildId, signal);
+  const runtime = parts.runtimes.offer(shape.runtime);
+  const build = await (of.isWorkbench === true
+    ? loadBuild(parts.artifacts, shape.buildId, signal)
+    : loadForRuntime(parts.artifacts, shape, signal));
   using _ = parts.pins.hold(build); // until the journal names them
   const restore = of.filesystemBoot === true ? undefined : await restoreOf(build, of.identity ?? "new");
   lap("build");
@@ -98,7 +105,7 @@ export async function startGuest(parts: GuestParts, of: StartGuest, signal: Abor
   if (of.policy !== undefined)
     await applyRules(parts.slots, { slot, rules }, restore === undefined ? of.policy.booted : of.policy.restored);
   const { cpuCount, memoryMiB, diskMiB } = shape;
-  const machine = await parts.runtime.start(
+  const machine = await runtime.start(
     {
       machineId,
       build: { buildId: shape.buildId, layers: build.layers },

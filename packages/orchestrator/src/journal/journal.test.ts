@@ -11,7 +11,7 @@ import { SCHEMA_STEPS } from "./schema";
 const machine = (machineId: string, slotIndex: number): MachineRecord => ({
   machineId,
   slotIndex,
-  shape: { buildId: "b", cpuCount: 2, memoryMiB: 512, diskMiB: 1024 },
+  shape: { runtime: "container", buildId: "b", cpuCount: 2, memoryMiB: 512, diskMiB: 1024 },
   defaultUser: "user",
   defaultWorkdir: "/home/user",
   recipe: { guestLayer: "/guest/abc", fingerprint: "f" },

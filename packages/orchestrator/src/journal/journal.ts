@@ -6,6 +6,7 @@ import { type SandboxConfig, SandboxConfigSchema } from "@sandlot/contracts/orch
 import type { BuildOrigin } from "../builds/build-origin";
 import type { MachineShape } from "../config";
 import type { MachineRecipe } from "../guests/machine-recipe";
+import type { RuntimeName } from "../runtimes/runtimes";
 import { SCHEMA_STEPS } from "./schema";
 
 /**
@@ -75,9 +76,9 @@ export class Journal implements Disposable {
     this.#db
       .query(
         `INSERT INTO machines (machine_id, slot_index, build_id, cpu_count, memory_mib, disk_mib, default_user,
-           default_workdir, guest_layer, recipe, origin, state, made_at_ms)
+           default_workdir, guest_layer, recipe, origin, state, made_at_ms, runtime)
          VALUES ($machineId, $slotIndex, $buildId, $cpuCount, $memoryMiB, $diskMiB, $user, $workdir, $guestLayer,
-           $recipe, $origin, $state, $madeAtMs)`,
+           $recipe, $origin, $state, $madeAtMs, $runtime)`,
       )
       .run({
         machineId: machine.machineId,
@@ -239,6 +240,7 @@ type Row = {
   state: MachineState;
   seal_build_id: string | null;
   made_at_ms: number;
+  runtime: RuntimeName;
   sandbox_id: string | null;
   config: string | null;
   started_at_ms: number | null;
@@ -270,6 +272,7 @@ function entryOf(row: Row): JournalEntry {
       machineId: row.machine_id,
       slotIndex: row.slot_index,
       shape: {
+        runtime: row.runtime,
         buildId: row.build_id,
         cpuCount: row.cpu_count,
         memoryMiB: row.memory_mib,

@@ -67,4 +67,8 @@ export const SCHEMA_STEPS: readonly string[] = [
     asked_at_ms  INTEGER NOT NULL
   ) STRICT;
   `,
+  // Machines of before there was a choice are containers.
+  `
+  ALTER TABLE machines ADD COLUMN runtime TEXT NOT NULL DEFAULT 'container';
+  `,
 ];

@@ -4,6 +4,7 @@ import { SandboxNetworkConfigSchema } from "@sandlot/contracts/orchestrator";
 import { signLink } from "@sandlot/domain";
 import { silentLogger } from "@sandlot/telemetry";
 import { createRequest, eventually, FakeSlots, tempNode } from "../../test/fakes";
+import { oneRuntime } from "../runtimes/runtimes";
 import { parseCreate } from "../sandboxes/parse-create";
 import { startOrchestrator } from "../start";
 import { startNode } from "../start-node";
@@ -16,7 +17,7 @@ async function node() {
   const runtime = temp.runtime();
   const started = await startNode(temp.config, {
     logger: silentLogger,
-    runtime,
+    runtimes: oneRuntime(runtime),
     slots: new FakeSlots(),
     artifacts: await temp.openArtifacts(),
     cutTraffic: () => undefined,
@@ -201,7 +202,7 @@ describe(startOrchestrator, () => {
     const runtime = temp.runtime();
     await using service = await startOrchestrator(temp.config, {
       logger: silentLogger,
-      host: { runtime, slots: new FakeSlots(), artifacts: await temp.openArtifacts() },
+      host: { runtimes: oneRuntime(runtime), slots: new FakeSlots(), artifacts: await temp.openArtifacts() },
     });
     const answer = await fetch(`http://127.0.0.1:${service.proxyPort}/health`);
     expect(answer.status).toBe(200);

@@ -19,7 +19,7 @@ export function createSandboxRoute(parts: NodeParts) {
   return async (request: SandboxCreateRequest): Promise<SandboxCreateResponse> => {
     if (parts.status !== ServiceInfoStatus.Healthy) throw nodeFaults.draining({ nodeId: config.nodeId });
     await requireDiskRoom({ path: config.basePath, reserveMiB: config.diskReserveMiB });
-    const wanted = parseCreate(request, Date.now());
+    const wanted = parseCreate(request, Date.now(), parts.runtimes.default.name);
     await sandboxes.create(wanted);
     return create(SandboxCreateResponseSchema, {
       clientId: config.nodeId,

@@ -1,10 +1,12 @@
 import type { BuildMachines } from "@sandlot/builder";
 import type { ServiceInfoStatus } from "@sandlot/contracts/info";
+import type { Runtime, RuntimeProbe } from "@sandlot/runtime-contract";
 import type { OrchestratorConfig } from "../config";
 import type { NodeSlots } from "../egress/node-slots";
 import type { Garbage } from "../garbage/garbage";
 import type { HostMeter, MachineInfo } from "../info/host-metrics";
 import type { Recorder } from "../observing/recorder";
+import type { RuntimeName, Runtimes } from "../runtimes/runtimes";
 import type { Sandboxes } from "../sandboxes/sandboxes";
 
 /** What the routes work with. */
@@ -15,9 +17,11 @@ export type NodeParts = {
   readonly flows: NodeSlots["flows"];
   readonly meter: HostMeter;
   readonly machineInfo: MachineInfo;
-  readonly runtimeName: string;
-  /** Why sandboxes cannot be saved with their memory here, or undefined. */
-  readonly memoryProblem: () => string | undefined;
+  readonly runtimes: Runtimes;
+  /** What trial machines have shown; a runtime is missing as long as nothing is known of it. */
+  readonly probes: ReadonlyMap<RuntimeName, RuntimeProbe>;
+  /** Why sandboxes of a runtime cannot be saved with their memory here, or undefined. */
+  readonly memoryProblem: (runtime: Runtime) => string | undefined;
   readonly garbage: Garbage;
   readonly buildMachines: BuildMachines;
   /** New with every run of the service. */

@@ -2,11 +2,15 @@ import { create } from "@bufbuild/protobuf";
 import { type Empty, EmptySchema, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import {
   MachineInfoSchema,
+  type RuntimeInfo,
+  RuntimeInfoSchema,
   type ServiceInfoResponse,
   ServiceInfoResponseSchema,
   ServiceInfoRole,
   type ServiceStatusChangeRequest,
 } from "@sandlot/contracts/info";
+import type { Runtime } from "@sandlot/runtime-contract";
+import { isolationOf } from "../runtimes/runtimes";
 import { VERSION } from "../version";
 import type { NodeParts } from "./node-parts";
 
@@ -15,7 +19,7 @@ export function serviceInfoRoute(parts: NodeParts) {
   return async (): Promise<ServiceInfoResponse> => {
     const host = await parts.meter.read();
     const running = parts.sandboxes.list();
-    const memoryProblem = parts.memoryProblem();
+    const memoryProblem = parts.memoryProblem(parts.runtimes.default);
     const sum = (of: (config: (typeof running)[number]["record"]["config"]) => bigint): bigint =>
       running.reduce((total, { record }) => total + of(record.config), 0n);
     return create(ServiceInfoResponseSchema, {
@@ -35,7 +39,9 @@ export function serviceInfoRoute(parts: NodeParts) {
         cpuModelName: parts.machineInfo.modelName,
         cpuFlags: [...parts.machineInfo.flags],
       }),
-      runtime: parts.runtimeName,
+      runtime: parts.runtimes.default.name,
+      runtimes: parts.runtimes.offered.map((runtime) => describeRuntime(parts, runtime)),
+      runtimeNotes: [...parts.runtimes.notes],
       memorySnapshots: memoryProblem === undefined,
       memorySnapshotsProblem: memoryProblem ?? "",
       metricSandboxesRunning: BigInt(running.length),
@@ -49,6 +55,21 @@ export function serviceInfoRoute(parts: NodeParts) {
       metricDiskTotalBytes: BigInt(host.diskTotalBytes),
     });
   };
+}
+
+function describeRuntime(parts: NodeParts, runtime: Runtime): RuntimeInfo {
+  const problem = parts.memoryProblem(runtime);
+  const probe = parts.probes.get(runtime.name);
+  return create(RuntimeInfoSchema, {
+    name: runtime.name,
+    isolation: isolationOf(runtime),
+    acceleration: runtime.facts?.acceleration ?? "",
+    kernelVersion: runtime.facts?.kernel ?? "",
+    memorySnapshots: problem === undefined,
+    memorySnapshotsProblem: problem ?? "",
+    problems: probe === undefined || probe.usable ? [] : [...probe.problems],
+    probed: probe !== undefined,
+  });
 }
 
 /** InfoService.ServiceStatusOverride — an operator drains a node or takes it back; lives as long as this run. */

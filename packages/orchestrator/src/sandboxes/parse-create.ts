@@ -3,6 +3,7 @@ import type { SandboxCreateRequest } from "@sandlot/contracts/orchestrator";
 import type { MachineShape } from "../config";
 import { nodeFaults } from "../faults";
 import type { SandboxRecord } from "../journal/journal";
+import { isRuntimeName, RUNTIME_NAMES, type RuntimeName } from "../runtimes/runtimes";
 import { egressPolicyOf, withExplicitEgress } from "./egress-policy";
 
 export type CreateSandbox = {
@@ -18,7 +19,11 @@ export type CreateSandbox = {
  * The control plane has validated for its users; this only keeps nonsense from becoming paths and cgroup values.
  * @throws Fault `node_request_invalid`, `node_domains_unsupported`
  */
-export function parseCreate(request: SandboxCreateRequest, nowMs: number): CreateSandbox {
+export function parseCreate(
+  request: SandboxCreateRequest,
+  nowMs: number,
+  defaultRuntime: RuntimeName = "container",
+): CreateSandbox {
   const invalid = (problem: string) => nodeFaults.request_invalid({ problem });
   const { sandbox: config } = request;
   if (config === undefined) throw invalid("sandbox must be set");
@@ -31,17 +36,20 @@ export function parseCreate(request: SandboxCreateRequest, nowMs: number): Creat
   };
   const explicit = withExplicitEgress(config);
   egressPolicyOf(explicit);
+  const runtime = config.runtime === "" ? defaultRuntime : config.runtime;
+  if (!isRuntimeName(runtime)) throw invalid(`runtime must be one of ${RUNTIME_NAMES.join(", ")}, got ${runtime}`);
   const startedAtMs = request.startTime === undefined ? nowMs : timestampMs(request.startTime);
   return {
     isResume: config.snapshot === true,
     filesystemBoot: request.filesystemBoot === true,
     sandbox: {
       sandboxId: config.sandboxId,
-      config: explicit,
+      config: { ...explicit, runtime },
       startedAtMs,
       endsAtMs: request.endTime === undefined ? startedAtMs : timestampMs(request.endTime),
     },
     shape: {
+      runtime,
       buildId: config.buildId,
       cpuCount: whole("vcpu", config.vcpu, 1, 256),
       memoryMiB: whole("ram_mb", config.ramMb, 64, 4 * 1024 * 1024),

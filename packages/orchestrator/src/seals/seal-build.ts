@@ -11,7 +11,7 @@ import type { SealBytes } from "../sandboxes/entries";
 import { memoryProblem } from "./memory-problem";
 import { type SealedIdentity, writeIdentity } from "./sealed-identity";
 
-export type SealParts = Pick<GuestParts, "runtime" | "artifacts" | "artifactsPath" | "crash"> & {
+export type SealParts = Pick<GuestParts, "runtimes" | "artifacts" | "artifactsPath" | "crash"> & {
   readonly diskReserveMiB: number | undefined;
 };
 
@@ -54,7 +54,8 @@ export async function sealAsBuild(parts: SealParts, of: SealGuest, signal: Abort
   if (of.thaw) await guest.machine.thaw();
   await step("sealed");
   lap("seal");
-  const manifest = await manifestOf(of, { seal, staged });
+  const kernel = parts.runtimes.of(guest.shape.runtime).facts?.kernel;
+  const manifest = await manifestOf(of, { seal, staged, kernel });
   await commit(parts, { manifest, staged, layer: seal.layer.name });
   await step("committed");
   lap("commit");
@@ -82,7 +83,8 @@ export function bytesOf(manifest: BuildManifest): SealBytes {
 export async function requireSealable(parts: SealParts, of: Pick<SealGuest, "guest" | "memory">): Promise<void> {
   const { machine } = of.guest;
   if (of.memory) {
-    const reason = memoryProblem({ ...parts, recipe: { guestLayer: machine.guestLayerDir } });
+    const runtime = parts.runtimes.of(of.guest.shape.runtime);
+    const reason = memoryProblem({ ...parts, runtime, recipe: { guestLayer: machine.guestLayerDir } });
     if (reason !== undefined) throw nodeFaults.no_memory_snapshots({ reason });
   }
   const layers = of.guest.origin.layers.length;
@@ -94,7 +96,7 @@ export async function requireSealable(parts: SealParts, of: Pick<SealGuest, "gue
 
 async function manifestOf(
   of: SealGuest,
-  { seal, staged }: { seal: Seal; staged: StagedBuild },
+  { seal, staged, kernel }: { seal: Seal; staged: StagedBuild; kernel: string | undefined },
 ): Promise<BuildManifest> {
   const manifest: BuildManifest = {
     ...of.guest.origin,
@@ -102,6 +104,9 @@ async function manifestOf(
     buildId: of.buildId,
     createdAt: new Date().toISOString(),
     layers: [layerOf(seal), ...of.guest.origin.layers],
+    // What a machine was on its runtime no other can go on with.
+    runtimes: [of.guest.shape.runtime],
+    ...(kernel === undefined ? {} : { kernel }),
   };
   if (seal.memory === undefined) return manifest;
   const memoryDir = join(staged.directory, "memory");

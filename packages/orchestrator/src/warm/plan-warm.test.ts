@@ -2,7 +2,7 @@ import { describe, expect, it } from "bun:test";
 import { shapeKey } from "../config";
 import { planWarm, type WarmRules, type WarmView } from "./plan-warm";
 
-const shape = (buildId: string) => ({ buildId, cpuCount: 1, memoryMiB: 1, diskMiB: 1 });
+const shape = (buildId: string) => ({ runtime: "container" as const, buildId, cpuCount: 1, memoryMiB: 1, diskMiB: 1 });
 const rules: WarmRules = {
   size: 2,
   shapes: 2,

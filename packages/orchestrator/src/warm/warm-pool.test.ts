@@ -1,11 +1,12 @@
 import { describe, expect, it } from "bun:test";
 import { silentLogger } from "@sandlot/telemetry";
 import { BUILD, createRequest, eventually, FakeSlots, tempNode } from "../../test/fakes";
+import { oneRuntime } from "../runtimes/runtimes";
 import { parseCreate } from "../sandboxes/parse-create";
 import { startNode } from "../start-node";
 import { WarmPool } from "./warm-pool";
 
-const SHAPE = { buildId: BUILD, cpuCount: 2, memoryMiB: 512, diskMiB: 1024 };
+const SHAPE = { runtime: "container" as const, buildId: BUILD, cpuCount: 2, memoryMiB: 512, diskMiB: 1024 };
 
 async function warmNode(size: number) {
   const temp = tempNode();
@@ -15,7 +16,7 @@ async function warmNode(size: number) {
     startNode(
       { ...temp.config, warmPoolSize: size, warmBuilds: [SHAPE] },
       {
-        ...{ logger: silentLogger, runtime, slots, artifacts: await temp.openArtifacts() },
+        ...{ logger: silentLogger, runtimes: oneRuntime(runtime), slots, artifacts: await temp.openArtifacts() },
         cutTraffic: () => undefined,
       },
     );

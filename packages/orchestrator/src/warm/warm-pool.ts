@@ -12,7 +12,7 @@ export type WarmParts = {
   /** A cold start; the pool calls it one at a time. */
   readonly start: (shape: MachineShape, times: StageTimes, signal: AbortSignal) => Promise<Guest>;
   /** Bytes of the build's sealed memory, 0 without. */
-  readonly weigh: (buildId: string, signal: AbortSignal) => Promise<number>;
+  readonly weigh: (shape: MachineShape, signal: AbortSignal) => Promise<number>;
   /** Ends and forgets a guest; repeats by itself what fails. */
   readonly discard: (guest: Guest) => void;
   /** Creates in flight: refilling steps back for them. */
@@ -182,7 +182,7 @@ export class WarmPool implements AsyncDisposable {
     for (const [key, demand] of [...this.#demand]) {
       if (demand.memoryBytes !== undefined) continue;
       // A build that cannot be read is not kept ready; the next round looks again.
-      const memoryBytes = await this.#parts.weigh(demand.shape.buildId, this.#stop.signal).catch(() => undefined);
+      const memoryBytes = await this.#parts.weigh(demand.shape, this.#stop.signal).catch(() => undefined);
       const now = this.#demand.get(key);
       if (now !== undefined) this.#demand.set(key, { ...now, memoryBytes });
     }

@@ -50,6 +50,69 @@ export declare type MachineInfo = Message<"orchestrator.MachineInfo"> & {
 export declare const MachineInfoSchema: GenMessage<MachineInfo>;
 
 /**
+ * @generated from message orchestrator.RuntimeInfo
+ */
+export declare type RuntimeInfo = Message<"orchestrator.RuntimeInfo"> & {
+  /**
+   * container, qemu or firecracker.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * One line for people: what lies between a sandbox and the host.
+   *
+   * @generated from field: string isolation = 2;
+   */
+  isolation: string;
+
+  /**
+   * "kvm", "tcg" (software), or empty for what is no virtual machine.
+   *
+   * @generated from field: string acceleration = 3;
+   */
+  acceleration: string;
+
+  /**
+   * Version of the guest's kernel; empty where it is the host's.
+   *
+   * @generated from field: string kernel_version = 4;
+   */
+  kernelVersion: string;
+
+  /**
+   * @generated from field: bool memory_snapshots = 5;
+   */
+  memorySnapshots: boolean;
+
+  /**
+   * @generated from field: string memory_snapshots_problem = 6;
+   */
+  memorySnapshotsProblem: string;
+
+  /**
+   * Why it does not work on this host, with the cure; empty while nothing is known against it.
+   *
+   * @generated from field: repeated string problems = 7;
+   */
+  problems: string[];
+
+  /**
+   * Whether a trial machine was started, so that the rest is known and not believed.
+   *
+   * @generated from field: bool probed = 8;
+   */
+  probed: boolean;
+};
+
+/**
+ * Describes the message orchestrator.RuntimeInfo.
+ * Use `create(RuntimeInfoSchema)` to create a new message.
+ */
+export declare const RuntimeInfoSchema: GenMessage<RuntimeInfo>;
+
+/**
  * @generated from message orchestrator.ServiceInfoResponse
  */
 export declare type ServiceInfoResponse = Message<"orchestrator.ServiceInfoResponse"> & {
@@ -99,14 +162,14 @@ export declare type ServiceInfoResponse = Message<"orchestrator.ServiceInfoRespo
   labels: string[];
 
   /**
-   * The isolation and acceleration in force, e.g. "container".
+   * What makes its sandboxes where nobody says otherwise, e.g. "container".
    *
    * @generated from field: string runtime = 56;
    */
   runtime: string;
 
   /**
-   * Whether sandboxes can be paused with their memory here, and if not, why.
+   * Whether those can be paused with their memory here, and if not, why.
    *
    * @generated from field: bool memory_snapshots = 57;
    */
@@ -116,6 +179,20 @@ export declare type ServiceInfoResponse = Message<"orchestrator.ServiceInfoRespo
    * @generated from field: string memory_snapshots_problem = 58;
    */
   memorySnapshotsProblem: string;
+
+  /**
+   * All that make sandboxes here, the default first. A node of before there were several says none.
+   *
+   * @generated from field: repeated orchestrator.RuntimeInfo runtimes = 59;
+   */
+  runtimes: RuntimeInfo[];
+
+  /**
+   * What was decided about runtimes at its start and why, one line each.
+   *
+   * @generated from field: repeated string runtime_notes = 60;
+   */
+  runtimeNotes: string[];
 
   /**
    * @generated from field: int64 metric_sandboxes_running = 101;

@@ -131,6 +131,13 @@ export declare type SandboxConfig = Message<"orchestrator.SandboxConfig"> & {
    * @generated from field: orchestrator.SandboxIamConfig iam = 27;
    */
   iam?: SandboxIamConfig | undefined;
+
+  /**
+   * What makes its machine: container, qemu or firecracker. Empty: the node's default.
+   *
+   * @generated from field: string runtime = 101;
+   */
+  runtime: string;
 };
 
 /**

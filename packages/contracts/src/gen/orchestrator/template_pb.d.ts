@@ -249,6 +249,13 @@ export declare type TemplateConfig = Message<"orchestrator.TemplateConfig"> & {
    * @generated from field: string team_id = 14;
    */
   teamId: string;
+
+  /**
+   * What sandboxes of it are to run on; empty: whatever this builder offers.
+   *
+   * @generated from field: repeated string runtimes = 101;
+   */
+  runtimes: string[];
 };
 
 /**
@@ -363,6 +370,20 @@ export declare type TemplateBuildMetadata = Message<"orchestrator.TemplateBuildM
    * @generated from field: int64 memory_bytes = 3;
    */
   memoryBytes: bigint;
+
+  /**
+   * What sandboxes of it can run on.
+   *
+   * @generated from field: repeated string runtimes = 101;
+   */
+  runtimes: string[];
+
+  /**
+   * Of the virtual machines among them; empty when there are none.
+   *
+   * @generated from field: string kernel_version = 102;
+   */
+  kernelVersion: string;
 };
 
 /**
@@ -370,6 +391,75 @@ export declare type TemplateBuildMetadata = Message<"orchestrator.TemplateBuildM
  * Use `create(TemplateBuildMetadataSchema)` to create a new message.
  */
 export declare const TemplateBuildMetadataSchema: GenMessage<TemplateBuildMetadata>;
+
+/**
+ * @generated from message orchestrator.TemplateBakeRequest
+ */
+export declare type TemplateBakeRequest = Message<"orchestrator.TemplateBakeRequest"> & {
+  /**
+   * @generated from field: string template_id = 1;
+   */
+  templateId: string;
+
+  /**
+   * @generated from field: string build_id = 2;
+   */
+  buildId: string;
+
+  /**
+   * @generated from field: string runtime = 3;
+   */
+  runtime: string;
+
+  /**
+   * @generated from field: int32 vcpu_count = 4;
+   */
+  vcpuCount: number;
+
+  /**
+   * @generated from field: int32 memory_mb = 5;
+   */
+  memoryMb: number;
+
+  /**
+   * @generated from field: int32 disk_size_mb = 6;
+   */
+  diskSizeMb: number;
+};
+
+/**
+ * Describes the message orchestrator.TemplateBakeRequest.
+ * Use `create(TemplateBakeRequestSchema)` to create a new message.
+ */
+export declare const TemplateBakeRequestSchema: GenMessage<TemplateBakeRequest>;
+
+/**
+ * @generated from message orchestrator.TemplateBakeResponse
+ */
+export declare type TemplateBakeResponse = Message<"orchestrator.TemplateBakeResponse"> & {
+  /**
+   * @generated from field: bool was_there = 1;
+   */
+  wasThere: boolean;
+
+  /**
+   * @generated from field: string kernel_version = 2;
+   */
+  kernelVersion: string;
+
+  /**
+   * Why it is kept without memory: it boots then. Empty when it has memory.
+   *
+   * @generated from field: string memory_problem = 3;
+   */
+  memoryProblem: string;
+};
+
+/**
+ * Describes the message orchestrator.TemplateBakeResponse.
+ * Use `create(TemplateBakeResponseSchema)` to create a new message.
+ */
+export declare const TemplateBakeResponseSchema: GenMessage<TemplateBakeResponse>;
 
 /**
  * @generated from message orchestrator.TemplateStatusRequest
@@ -580,6 +670,17 @@ export declare const TemplateService: GenService<{
     methodKind: "unary";
     input: typeof TemplateBuildDeleteRequestSchema;
     output: typeof EmptySchema;
+  },
+  /**
+   * Makes a machine of a runtime from a finished build, and keeps what it is once its daemon answers, beside the build. Answers
+   * when that is on the disk; at once when it is there already and still good. FailedPrecondition: not offered here, or not saved.
+   *
+   * @generated from rpc orchestrator.TemplateService.TemplateBake
+   */
+  templateBake: {
+    methodKind: "unary";
+    input: typeof TemplateBakeRequestSchema;
+    output: typeof TemplateBakeResponseSchema;
   },
   /**
    * Whether the files of a COPY step are there, and where to send them.
