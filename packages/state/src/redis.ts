@@ -1,8 +1,7 @@
 import { Fault } from "@sandlot/faults";
 import { sleep } from "@sandlot/lifetime";
+import { Redis as Client, ReplyError } from "ioredis";
 import { stateFaults } from "./faults";
-import { type Connection, dial } from "./resp/connection";
-import { RedisError } from "./resp/reply-reader";
 
 /** A Lua script, named for faults. Redis keeps it by its hash once it has run. */
 export type Script = { readonly name: string; readonly text: string; readonly sha1: string };
@@ -22,31 +21,35 @@ const HANGS_AFTER_BOUNDS = 5;
  * so that a request is answered 503 now instead of late.
  */
 export class Redis {
-  readonly #url: string;
+  readonly #client: Client;
   readonly #commandMs: number;
-  readonly #stop = new AbortController();
-  #connection: Connection | undefined;
   /** Settles with the first try to connect; commands wait for that one alone. */
   #first: Promise<void> | undefined;
 
   constructor(of: { url: string; commandMs: number }) {
-    this.#url = of.url;
     this.#commandMs = of.commandMs;
-    this.#first = this.#connect().finally(() => {
+    this.#client = new Client({
+      ...address(of.url),
+      lazyConnect: true,
+      connectTimeout: of.commandMs,
+      socketTimeout: HANGS_AFTER_BOUNDS * of.commandMs,
+      // A command is answered by the connection it was sent on or not at all: whether it took effect is for its caller to find out.
+      enableOfflineQueue: false,
+      autoResendUnfulfilledCommands: false,
+      retryStrategy: (tries) => Math.min(AGAIN_FROM_MS * 2 ** (tries - 1), AGAIN_TO_MS),
+    });
+    this.#client.on("error", () => undefined); // whoever sends a command is told
+    this.#first = this.#client.connect().finally(() => {
       this.#first = undefined;
     });
-    this.#first.then(
-      () => this.#stayConnected(),
-      () => this.#stayConnected(), // the first command tells
-    );
+    this.#first.catch(() => undefined);
   }
 
   /** @throws Fault `state_unavailable` when there is no answer in time; an error that Redis itself answers is a bug and passes */
   async send(command: string, ...args: string[]): Promise<unknown> {
     try {
       if (this.#first !== undefined) await this.#bounded(this.#first);
-      if (this.#connection === undefined) throw new Error("not connected to Redis");
-      return await this.#bounded(this.#connection.send([command, ...args]));
+      return await this.#bounded(this.#client.call(command, ...args));
     } catch (thrown) {
       if (thrown instanceof Fault || isAnswer(thrown)) throw thrown;
       throw stateFaults.unavailable({ command }, thrown);
@@ -58,32 +61,13 @@ export class Redis {
     try {
       return await this.send("EVALSHA", script.sha1, ...rest);
     } catch (thrown) {
-      if (!(thrown instanceof RedisError && thrown.message.startsWith("NOSCRIPT"))) throw thrown;
+      if (!(isReplyError(thrown) && thrown.message.startsWith("NOSCRIPT"))) throw thrown;
       return await this.send("EVAL", script.text, ...rest);
     }
   }
 
   close(): void {
-    this.#stop.abort(new Error("closed"));
-    this.#connection?.end();
-  }
-
-  async #connect(): Promise<void> {
-    this.#connection = await dial({ url: this.#url, limitMs: this.#commandMs, signal: this.#stop.signal });
-  }
-
-  async #stayConnected(): Promise<void> {
-    let gapMs = AGAIN_FROM_MS;
-    while (!this.#stop.signal.aborted) {
-      if (this.#connection !== undefined) {
-        await this.#connection.closed;
-        this.#connection = undefined;
-        gapMs = AGAIN_FROM_MS;
-      }
-      await sleep(gapMs, this.#stop.signal).catch(() => undefined);
-      gapMs = Math.min(gapMs * 2, AGAIN_TO_MS);
-      if (!this.#stop.signal.aborted) await this.#connect().catch(() => undefined);
-    }
+    this.#client.disconnect();
   }
 
   /** A Redis that hangs without closing must not hang its callers. */
@@ -93,8 +77,6 @@ export class Redis {
       return await Promise.race([
         work,
         sleep(this.#commandMs, done.signal).then(() => {
-          const { oldestMs = 0 } = this.#connection ?? {};
-          if (oldestMs > HANGS_AFTER_BOUNDS * this.#commandMs) this.#connection?.end(new Error("Redis hangs"));
           throw new Error(`no answer within ${this.#commandMs} ms`);
         }),
       ]);
@@ -104,10 +86,29 @@ export class Redis {
   }
 }
 
+/** `redis://[[user]:password@]host[:port][/db]`, the same with `rediss` for TLS, `redis+unix:///path`. */
+function address(text: string): { path: string } | { host: string; port: number } {
+  const url = new URL(text);
+  if (url.protocol === "redis+unix:") return { path: decodeURIComponent(url.pathname) };
+  if (url.protocol !== "redis:" && url.protocol !== "rediss:")
+    throw new Error(`a Redis address begins with redis://, rediss:// or redis+unix://, not ${url.protocol}//`);
+  const db = Number(url.pathname.slice(1) || 0);
+  return {
+    host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
+    port: Number(url.port || 6379),
+    ...(url.username !== "" && { username: decodeURIComponent(url.username) }),
+    ...(url.password !== "" && { password: decodeURIComponent(url.password) }),
+    ...(db !== 0 && { db }),
+    ...(url.protocol === "rediss:" && { tls: {} }),
+  };
+}
+
 /** Redis has answered, with an error: the connection is fine. A server that is loading or read-only is not there for us. */
 function isAnswer(thrown: unknown): boolean {
   return (
-    thrown instanceof RedisError &&
-    !/^(LOADING|READONLY|MASTERDOWN|BUSY|OOM|MISCONF|NOAUTH|WRONGPASS)\b/.test(thrown.message)
+    isReplyError(thrown) && !/^(LOADING|READONLY|MASTERDOWN|BUSY|OOM|MISCONF|NOAUTH|WRONGPASS)\b/.test(thrown.message)
   );
 }
+
+/** ioredis types its class as a mere value. */
+const isReplyError = (thrown: unknown): thrown is Error => thrown instanceof ReplyError;
