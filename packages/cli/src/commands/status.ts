@@ -22,7 +22,7 @@ function memoryPauses({ memoryPauses: found }: InstallationStatus): string {
 function table(now: InstallationStatus): string {
   const rows = now.services.map(
     ({ name, state, port, pid }) =>
-      `${name.padEnd(14)}${state.padEnd(15)}${port === undefined ? "" : `port ${port}`.padEnd(12)}${pid === undefined ? "" : `pid ${pid}`}`,
+      `${name.padEnd(22)}${state.padEnd(15)}${port === undefined ? "" : `port ${port}`.padEnd(12)}${pid === undefined ? "" : `pid ${pid}`}`,
   );
   const head = [
     `directory     ${now.dataDir}`,
