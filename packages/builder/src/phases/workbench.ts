@@ -5,6 +5,7 @@
  */
 import { randomBytes, randomUUID } from "node:crypto";
 import { newBuildSandboxId } from "@sandlot/domain";
+import { layersBelow } from "@sandlot/runtime-contract";
 import type { BuildManifest, LoadedBuild, RuntimeName } from "@sandlot/storage";
 import type { CachedLayer } from "../cache/layer-index";
 import { builderFaults } from "../faults";
@@ -176,7 +177,10 @@ function manifestOf(of: {
     version: 2,
     buildId: of.buildId,
     createdAt: new Date().toISOString(),
-    layers: [{ sha256, sizeBytes, ...(kind === "erofs" ? {} : { kind }) }, ...held.from.manifest.layers],
+    layers: [
+      { sha256, sizeBytes, ...(kind === "erofs" ? {} : { kind }) },
+      ...layersBelow(seal.layer, held.from.manifest.layers),
+    ],
     ...(seal.memory === undefined ? {} : { memory: { ...seal.memory, guestLayer: held.machine.guestLayer } }),
     user,
     workdir: workdir ?? "",

@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { basename, join } from "node:path";
-import type { Seal } from "@sandlot/runtime-contract";
+import { layersBelow, type Seal } from "@sandlot/runtime-contract";
 import type { ArtifactStore, BuildManifest, ManifestLayer, StagedBuild } from "@sandlot/storage";
 import type { CrashHook } from "../crash-points";
 import { nodeFaults } from "../faults";
@@ -103,7 +103,7 @@ async function manifestOf(
     version: 2,
     buildId: of.buildId,
     createdAt: new Date().toISOString(),
-    layers: [layerOf(seal), ...of.guest.origin.layers],
+    layers: [layerOf(seal), ...layersBelow(seal.layer, of.guest.origin.layers)],
     // What a machine was on its runtime no other can go on with.
     runtimes: [of.guest.shape.runtime],
     ...(kernel === undefined ? {} : { kernel }),

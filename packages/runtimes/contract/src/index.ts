@@ -57,7 +57,11 @@ export type SealedMemory = {
 };
 
 /** A machine's own disk, to lie on top of the layers it was started from: a tree of files, or a microVM's disk. */
-export type SealedLayer = SealedFile & { readonly kind: "erofs" | DiskKind };
+export type SealedLayer = SealedFile & {
+  readonly kind: "erofs" | DiskKind;
+  /** A disk that holds all that those below it do: it lies on the trees alone, and the chain does not become longer. */
+  readonly replacesDisks?: true;
+};
 
 /** What a machine was at one moment. Complete on the disk (synced) when `seal` answers with it. */
 export type Seal = {
@@ -195,3 +199,4 @@ export type Runtime = AsyncDisposable & {
 };
 
 export { machineFaults } from "./faults";
+export { layersBelow } from "./layers-below";

@@ -1,14 +1,15 @@
 /** What every part of the suite works with: one runtime over one harness, machines on demand. */
-import type {
-  LayerRef,
-  Machine,
-  MachineLimits,
-  MachineSlot,
-  RestoreFrom,
-  Runtime,
-  Seal,
-  SealedBuild,
-  StartMachine,
+import {
+  type LayerRef,
+  layersBelow,
+  type Machine,
+  type MachineLimits,
+  type MachineSlot,
+  type RestoreFrom,
+  type Runtime,
+  type Seal,
+  type SealedBuild,
+  type StartMachine,
 } from "../index";
 
 export type Answer = { readonly exitCode: number; readonly output: string };
@@ -126,7 +127,7 @@ export class Suite {
     return {
       seal,
       directory: place.path,
-      build: { buildId: "sealed", layers: [layer, ...machine.layers] },
+      build: { buildId: "sealed", layers: [layer, ...layersBelow(seal.layer, machine.layers)] },
       restore: (identity) => {
         if (sealed === undefined) throw new Error("sealed without memory");
         return { directory: `${place.path}/memory`, memory: sealed, identity };
