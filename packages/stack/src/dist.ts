@@ -17,6 +17,7 @@ const PRODUCTS = [
   "docker-reverse-proxy",
   "orchestrator",
   "launcher",
+  "vm-init",
   "guest-layer/usr/lib/sandlot/init",
   "guest-layer/usr/lib/sandlot/envd",
 ];
@@ -47,10 +48,11 @@ function isBuilt(stamp: string, hash: string): boolean {
   return readJson(stamp)?.hash === hash && PRODUCTS.every((name) => existsSync(join(DIST, name)));
 }
 
-/** `<app>/build.ts` of every app that has one, and the runtime's C programs. */
+/** `<app>/build.ts` of every app that has one, and the runtimes' C programs. */
 export function recipes(): string[] {
   const apps = readdirSync(join(CHECKOUT, "apps")).map((name) => `apps/${name}/build.ts`);
-  return [...apps, "packages/runtimes/container/build.ts"].filter((path) => existsSync(join(CHECKOUT, path)));
+  const runtimes = ["packages/runtimes/container/build.ts", "packages/runtimes/microvm/build.ts"];
+  return [...apps, ...runtimes].filter((path) => existsSync(join(CHECKOUT, path)));
 }
 
 function buildEnv(): Record<string, string> {

@@ -28,6 +28,7 @@ export {
   NOTICE_PORT,
 } from "./kernel/command-line";
 export { digestKernel, type GuestKernel, loadGuestKernel } from "./kernel/guest-kernel";
+export { layOutKernel } from "./kernel/lay-out-kernel";
 export type { PageRun, PageSource, PageTarget } from "./memory/pages";
 export { PAGE_BYTES } from "./memory/pages";
 export { type MappedRange, ProcessMemory } from "./memory/process-memory";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { microvmFaults } from "../faults";
 import { type ArchiveEntry, cpioArchive } from "./cpio";
 
-/** Lists the modules of `boot/` in the order in which they are to be loaded, one name per line. */
+/** Lists the modules of `boot/` in the order in which they are to be loaded: the virtio device each is for (0: all), and its file. */
 export const BOOT_ORDER = "boot/order";
 
 /** @returns the archive's path; its name tells what it was made of, so that older ones stay for those who use them */
@@ -35,7 +35,7 @@ async function entriesOf(of: { directory: string; initPath: string }): Promise<A
     }
   };
   const order = Buffer.from(await read(join(of.directory, BOOT_ORDER))).toString("utf8");
-  const names = order.split("\n").filter((name) => name !== "");
+  const names = order.split("\n").flatMap((line) => line.split(" ")[1] ?? []);
   const modules = await Promise.all(names.map((name) => read(join(of.directory, "boot", name))));
   return [
     { kind: "directory", name: "dev", mode: 0o755 },

@@ -1,0 +1,132 @@
+/* Each request is checked for its size and done by a child of its own, so that none can hold or end the agent: a file
+ * system the sandbox serves itself may never answer while the sandbox is frozen. */
+#include "agent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "connections.h" // the container launcher's
+
+#define CHILD_MS 5000
+
+static void put_text(struct answer *out, const char *text) {
+    out->length = strlen(text);
+    memcpy(out->bytes, text, out->length);
+}
+
+static void refuse(struct answer *out, const char *why) {
+    out->failed = true;
+    put_text(out, why);
+}
+
+/* What a child does in the sandbox. */
+static void work(const struct agent *agent, const struct frame *frame, char *payload) {
+    if (frame->what == ASK_IDENTITY) take_identity(agent->sandbox, payload);
+    else if (frame->what == ASK_FREEZE) freeze_sandbox(true);
+    else if (frame->what == ASK_THAW) freeze_sandbox(false);
+    else if (frame->what == ASK_SYNC) sync();
+    else if (frame->what == ASK_PIDS) {
+        uint32_t most;
+        memcpy(&most, payload, sizeof most);
+        limit_pids(most);
+    } else {
+        end_outside_connections();
+        forget_neighbours();
+    }
+}
+
+/* Until it has ended and all it has said is here, or its time is over. */
+static void await_child(pid_t child, int said, struct answer *out) {
+    uint64_t until = monotonic_ms() + CHILD_MS;
+    char text[900];
+    size_t used = 0;
+    for (;;) {
+        uint64_t now = monotonic_ms();
+        struct pollfd wait = {.fd = said, .events = POLLIN};
+        if (now >= until || poll(&wait, 1, (int)(until - now)) == 0) {
+            kill(child, SIGKILL);
+            refuse(out, "it took too long");
+            return; /* it is reaped when it ends: a device may hold it */
+        }
+        ssize_t got = read(said, text + used, sizeof text - 1 - used);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) break;
+        used += (size_t)got;
+    }
+    text[used] = 0;
+    int status = 0;
+    waitpid(child, &status, 0);
+    if (status == 0) return;
+    for (char *at = text; *at != 0; at++)
+        if (*at == '\t' || *at == '\n') *at = ' ';
+    refuse(out, strncmp(text, "error ", 6) == 0 ? text + 6 : "it ended without a word");
+}
+
+static void in_child(const struct agent *agent, const struct frame *frame, char *payload, struct answer *out) {
+    int pipes[2];
+    if (pipe2(pipes, O_CLOEXEC) < 0) {
+        refuse(out, "no pipe");
+        return;
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        status_fd = pipes[1];
+        work(agent, frame, payload);
+        _exit(0);
+    }
+    close(pipes[1]);
+    if (child < 0) refuse(out, "no process");
+    else await_child(child, pipes[0], out);
+    close(pipes[0]);
+}
+
+static bool is_sized(const struct frame *frame) {
+    switch (frame->what) {
+    case ASK_HELLO: return frame->length == 16;
+    case ASK_CLOCK: return frame->length == 8;
+    case ASK_ENTROPY: return frame->length >= 32 && frame->length <= 256;
+    case ASK_IDENTITY: return frame->length <= 1024;
+    case ASK_OUTPUT: return frame->length == 12;
+    case ASK_PIDS: return frame->length == 4;
+    default: return frame->length == 0;
+    }
+}
+
+void answer_to(const struct agent *agent, const struct frame *frame, const unsigned char *payload, struct answer *out) {
+    out->length = 0;
+    out->failed = false;
+    if (frame->what < ASK_HELLO || frame->what > ASK_PIDS) {
+        refuse(out, "unknown");
+        return;
+    }
+    if (!is_sized(frame)) {
+        refuse(out, "a request of another size");
+        return;
+    }
+    bool needs_sandbox = frame->what == ASK_IDENTITY || frame->what == ASK_FREEZE || frame->what == ASK_THAW || frame->what == ASK_PIDS;
+    if (needs_sandbox && agent->sandbox == 0) return; /* nothing is there that could run */
+    char *text = (char *)out->bytes;
+    switch (frame->what) {
+    case ASK_HELLO:
+        memcpy(text, payload, 16);
+        out->length = 16 + say_hello(agent, text + 16, MOST_TOLD - 16);
+        return;
+    case ASK_CLOCK: set_clock(payload); return;
+    case ASK_ENTROPY: add_entropy(payload, frame->length); return;
+    case ASK_STATS: out->length = list_stats(text, MOST_TOLD); return;
+    case ASK_OUTPUT: out->length = read_log(agent->log, payload, out->bytes, MOST_TOLD); return;
+    default: {
+        static char lines[MOST_ASKED + 1];
+        memcpy(lines, payload, frame->length);
+        lines[frame->length] = 0;
+        in_child(agent, frame, lines, out);
+    }
+    }
+}
