@@ -26,6 +26,8 @@ export async function runParts(of: {
     env.SANDLOT_TEST_BASE_EROFS = machine.baseLayer;
     // Without one, the tests of memory pauses fail and say so: on our own machines it must be there.
     env.SANDLOT_TEST_CRIU = machine.criuPath ?? "";
+    // The same of virtual machines.
+    env.SANDLOT_TEST_KERNEL = machine.kernelDir ?? "";
   }
   if (of.parts.includes("checks")) await runChecks(run);
   if (of.parts.includes("unit")) await bunTest(run, { name: "unit", files: unitFiles(), limitSeconds: 180 });

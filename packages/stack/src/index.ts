@@ -11,6 +11,8 @@ export { ensureDist, recipes } from "./dist";
 export { type Area, type Diagnosis, diagnose } from "./doctor/doctor";
 export type { Finding, FindingState } from "./doctor/finding";
 export { stackFaults } from "./faults";
+export { ensureKernel, ensureVmHost, VM_NEEDS } from "./guest-kernel/ensure-kernel";
+export { type FoundKernel, KERNEL_CACHE, lastKernelFailure, listKernels } from "./guest-kernel/find-kernel";
 export { ensurePackages, missingPackages } from "./host/packages";
 export { distrustAuthority, isAuthorityTrusted, trustAuthority } from "./host/system-trust";
 export { installUnit, removeUnit } from "./host/systemd-unit";
