@@ -1,6 +1,15 @@
 /** A real process's memory, scanned, written down and put back. Needs root and a compiler. */
 import { afterAll, beforeAll, describe, expect, it } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  linkSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { applyDiff, beginBase, DiffFile, ProcessMemory, storedBytesOf, writeDiff } from "../src/index";
@@ -132,6 +141,26 @@ describe.skipIf(!canTrace)("a process's memory", () => {
     }
     expect(Math.max(...rates)).toBeGreaterThan(120);
   }, 60_000);
+
+  it("keeps the file it maps, whatever becomes of that file's name", async () => {
+    const base = makeBase();
+    const own = fresh("own-name");
+    linkSync(base, own);
+    await using old = await hold(base);
+    // Another file takes its name, as a newer build would, and then the name goes altogether.
+    const newer = fresh("newer");
+    writeFileSync(newer, Buffer.alloc(TOTAL, 0x11));
+    renameSync(newer, base);
+    await using young = await hold(base);
+    expect([await old.tell("r", 0), await young.tell("r", 0)]).toEqual([0xb0, 0x11]);
+    rmSync(base);
+    expect([await old.tell("r", 1024), await young.tell("r", 1024)]).toEqual([0xb1, 0x11]);
+    // Its pages stay in the host's cache as long as somebody maps it; what it is called by itself still says what it is.
+    using memory = new ProcessMemory(old.range);
+    await old.tell("w", 1, 3);
+    expect(memory.ownPages()).toEqual([{ firstPage: 1, pages: 1 }]);
+    expect(readFileSync(own).readUInt8(1024 * 4096)).toBe(0xb1);
+  });
 
   it("is refused when it is not there, and a damaged file before anything is written", async () => {
     await using one = await hold(makeBase());
