@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the wire's placeholders look like this
 /** Header rules, secrets and proxies in real namespaces: attack C7 is the acceptance test. */
 import { afterAll, beforeAll, describe, expect, it } from "bun:test";
-import { INTERNET, leftovers } from "@sandlot/network/lab";
+import { INTERNET, INTERNET_LOW, leftovers } from "@sandlot/network/lab";
 import { limits } from "../src/limits";
 import { type EgressLab, startEgressLab } from "./fixtures/egress-lab";
 
@@ -305,6 +305,20 @@ describe("an egress proxy", () => {
     expect((await get()).code).toBe(0);
     expect((await heard()).at(-1)?.headers.authorization).toBe(`Bearer ${SECRET}`);
     expect(JSON.stringify(newest())).not.toContain("right");
+  });
+  it("leaves no way past it: UDP goes to the resolver and to allowed CIDRs alone", async () => {
+    const arrived = async (text: string) => {
+      await lab.guest.dial([INTERNET, INTERNET_LOW].map((udp) => ({ udp, port: 9, text: `${text}-${udp}` })));
+      const { heard: lines } = await lab.lab.heard();
+      return [INTERNET, INTERNET_LOW].filter((address) => lines.some((line) => line.endsWith(`${text}-${address}`)));
+    };
+    await lab.apply({});
+    expect(await arrived("open")).toEqual([INTERNET, INTERNET_LOW]);
+    await lab.apply({ proxy });
+    expect(await arrived("proxied")).toEqual([]);
+    expect(await lab.guest.dial([{ dns: "169.254.0.22", name: "api.test" }])).toEqual([`NOERROR 1 ${INTERNET}`]);
+    await lab.apply({ proxy, allowedCidrs: [`${INTERNET_LOW}/32`] });
+    expect(await arrived("allowed")).toEqual([INTERNET_LOW]);
   });
   it("that refuses, or sits inside, leaves no way out", async () => {
     lab.values.sealed.sealed = "wrong";

@@ -17,6 +17,8 @@ export const limits = {
   destroyBatch: 32,
   /** How long one run of ip, nft or ss may take, in milliseconds; then it is killed and counts as failed. */
   commandMs: 15_000,
+  /** How long the socket that changed a slot's sets is kept, in milliseconds; longer than the kernel needs to free what was taken out. */
+  setsOpenMs: 300,
   /** How often the host's own networks are looked at, in milliseconds. */
   hostWatchMs: 5_000,
   dns: {

@@ -18,6 +18,7 @@ export { IN, Inotify, type InotifyEvent, parseInotifyEvents } from "./inotify";
 export { type Listener, listTcpListeners } from "./listeners";
 export { ownNice, setHostname, setWallClock } from "./machine";
 export { NetworkNamespace, originalDestination } from "./netns";
+export { NftSets, type SetContent } from "./nft-sets";
 export { type SyscallName, syscallNumber } from "./numbers";
 export { withOomScore } from "./oom-score";
 export { makePipe, type Pipe, setNonBlocking, writeSome } from "./pipes";

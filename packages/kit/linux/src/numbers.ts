@@ -10,6 +10,7 @@ const NUMBERS = {
   socket: [41, 198],
   sendto: [44, 206],
   recvfrom: [45, 207],
+  setsockopt: [54, 208],
   getsockopt: [55, 209],
   fcntl: [72, 25],
   flock: [73, 32],

@@ -10,6 +10,7 @@ import { findSlots } from "../root/host";
 import type { Slot } from "../slot";
 import { forgetFlows } from "./conntrack";
 import { destroySlots, type MakeSlots, makeSlots, missingPart } from "./make";
+import { SlotSets } from "./slot-sets";
 import { guestNames, type PlannedEgress, planEgress, type SlotPolicy, tableAnew } from "./table";
 
 export type PoolParts = {
@@ -38,6 +39,7 @@ export class Pool {
   readonly #dying = new Set<number>();
   readonly #waiting: Waiter[] = [];
   readonly #locks = new KeyedLock();
+  readonly #sets: SlotSets;
   readonly #workers = new Set<Promise<void>>();
   readonly #making = new Set<number>();
   #graves: { readonly index: number; readonly done: () => void }[] = [];
@@ -49,6 +51,7 @@ export class Pool {
 
   constructor(of: PoolParts, leftOver: ReadonlySet<number>) {
     this.#of = of;
+    this.#sets = new SlotSets(of.clock);
     this.#leftOver = new Set(leftOver);
     // Handed out from the front and given back at the end: an address is used again as late as possible.
     this.#free = Array.from({ length: of.plan.maxSlots }, (_, index) => index).filter((index) => !leftOver.has(index));
@@ -75,29 +78,39 @@ export class Pool {
   }
 
   async applyEgress(slot: Slot, policy: SlotPolicy): Promise<void> {
-    const { additions, replacement } = planEgress(policy, this.#of.plan.resolverAddress);
+    const planned = planEgress(policy, this.#of.plan.resolverAddress);
     const names = guestNames(policy);
     await this.#locks.run(`${slot.index}`, async () => {
       const lease = this.#leaseOf(slot);
       if (lease === undefined) throw networkFaults.slot_unknown({ index: slot.index });
       // What a stricter policy forbids must be closed at once, what another opens only when the rest is in force.
       if (names !== undefined) this.#of.names.allow(slot.address, names);
-      await this.#put(lease, { additions, replacement });
+      await this.#put(lease, planned);
       this.#of.names.allow(slot.address, names);
     });
   }
 
-  async #put(lease: Lease, { additions, replacement }: PlannedEgress): Promise<void> {
-    if (lease.egress === replacement) return;
-    const { slot } = lease;
-    let text = lease.egress === "fresh" ? additions : replacement;
-    // Its table may be an earlier version's: it is made anew in the same transaction. Open connections are kept elsewhere.
-    if (lease.egress === "unknown")
-      text = `${tableAnew({ ...this.#of.recipe(), slot: planSlot(this.#of.plan, slot.index) })}${additions}`;
-    if (text === "") return;
+  async #put(lease: Lease, { additions, sets }: PlannedEgress): Promise<void> {
+    const { slot, egress } = lease;
+    if (egress === additions || (egress === "fresh" && additions === "")) return;
     lease.egress = "unknown"; // until the kernel has it
-    await runNft(text, slot.netnsPath);
-    lease.egress = replacement;
+    if (egress === "unknown" || !this.#putSets(slot, sets, egress === "fresh")) {
+      // Its table may be an earlier version's: it is made anew in the same transaction. Open connections are kept elsewhere.
+      const table = tableAnew({ ...this.#of.recipe(), slot: planSlot(this.#of.plan, slot.index) });
+      await runNft(`${table}${additions}`, slot.netnsPath);
+    }
+    lease.egress = additions;
+  }
+
+  /** @returns whether that was enough */
+  #putSets(slot: Slot, sets: PlannedEgress["sets"], isFresh: boolean): boolean {
+    try {
+      this.#sets.put(slot, sets, isFresh);
+      return true;
+    } catch (thrown) {
+      this.#of.log.warn("a slot's sets could not be changed; its table is made anew", { thrown, index: slot.index });
+      return false;
+    }
   }
 
   async release(slot: Slot): Promise<void> {
@@ -123,6 +136,7 @@ export class Pool {
     for (const { fail } of this.#waiting.splice(0)) fail(networkFaults.closed({}));
     await Promise.all(this.#workers);
     await this.#digging;
+    this.#sets[Symbol.dispose]();
   }
 
   #isOurs(index: number): boolean {
@@ -230,6 +244,7 @@ export class Pool {
   /** All that wait to be destroyed go in one run, so that a hundred releases cost little more than one. */
   #bury(index: number): Promise<void> {
     this.#dying.add(index);
+    this.#sets.close(index);
     return new Promise((done) => {
       this.#graves.push({ index, done });
       this.#digging ??= this.#dig();

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "bun:test";
 import { type AddressPolicy, OPEN_EGRESS } from "@sandlot/domain";
+import { planNetwork, planSlot } from "../address/plan";
 import * as table from "./table";
 
 const RESOLVER = "10.12.255.254";
@@ -27,9 +28,16 @@ describe("planEgress", () => {
     expect(additions).not.toContain("user_allow {");
   });
 
-  it("only adds on a fresh slot, and empties every set first on any other", () => {
+  it("has nothing to add for the open policy, and names every set in any", () => {
     expect(planEgress(OPEN_EGRESS).additions).toBe("");
-    expect(planEgress(OPEN_EGRESS).replacement.match(/flush set/g)).toHaveLength(4);
+    const names = planEgress(OPEN_EGRESS).sets.map(({ set }) => set);
+    const plan = planNetwork({ tag: "test", slotCidr: "10.12.0.0/16", maxSlots: 4 });
+    const rules = table.slotTable({
+      ...{ plan, slot: planSlot(plan, 0), denied: [], predefined: [], deniedTcpPorts: [] },
+      throttle: { flows: 1, newFlowsPerSecond: 0, kibPerSecond: 0 },
+    });
+    const made = [...rules.matchAll(/set (\w+) \{/g)].map(([, name]) => name);
+    expect([...names, "denied", "predefined"].toSorted()).toEqual(made.toSorted() as string[]);
   });
 
   it("is the same text for the same policy, ignores IPv6 and refuses garbage", () => {

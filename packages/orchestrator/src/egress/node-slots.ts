@@ -1,6 +1,6 @@
 /** Slots as the node's rooms see them: with the egress proxy in force wherever a policy asks for it. */
-import { type EgressPolicy, needsProxy } from "@sandlot/domain";
-import type { Egress, Flow, ValueOwner } from "@sandlot/egress";
+import type { EgressPolicy } from "@sandlot/domain";
+import { type Egress, type Flow, slotPolicyOf, type ValueOwner } from "@sandlot/egress";
 import type { Slot, SlotPool } from "@sandlot/network";
 
 /** `owner`: whose secrets and tokens its header rules stand for; only a sandbox's policy can have any. */
@@ -20,12 +20,11 @@ export function withEgress(slots: SlotPool, egress: Egress): NodeSlots {
     lease: (signal) => slots.lease(signal),
     adopt: (index) => slots.adopt(index),
     async applyEgress(slot, { owner = { sandboxId: "", audiences: {} }, ...policy }) {
-      const isTcpJudged = needsProxy(policy);
+      const own = slotPolicyOf(policy);
       // The gate is there before anything is sent to it, and stays until nothing is sent to it any more.
-      if (isTcpJudged) egress.put(slot, { owner, policy });
-      const { allowedCidrs, deniedCidrs, allowedDomains } = policy;
-      await slots.applyEgress(slot, { allowedCidrs, deniedCidrs, allowedDomains, isTcpJudged });
-      if (!isTcpJudged) egress.put(slot, { owner, policy });
+      if (own.isTcpJudged) egress.put(slot, { owner, policy });
+      await slots.applyEgress(slot, own);
+      if (!own.isTcpJudged) egress.put(slot, { owner, policy });
     },
     async release(slot) {
       egress.drop(slot);
