@@ -129,6 +129,11 @@ const CASES: Record<string, () => Case | Promise<Case>> = {
   updateTemplate: async () => ({ path: await someBuild(), body: { public: false }, status: 200, foreign: 403 }),
   updateTemplateV2: async () => ({ path: await someBuild(), body: { public: false }, status: 200, foreign: 403 }),
   deleteTemplate: async () => ({ path: await someBuild(), status: 204, foreign: 404 }),
+  getTemplateRuntimes: () => ({ path: { templateID: at.templateId }, status: 200, foreign: 403 }),
+  setTemplateRuntimes: () => ({
+    ...{ path: { templateID: at.templateId }, body: { runtimes: ["container"] } },
+    ...{ status: 200, foreign: 403 },
+  }),
   assignTemplateTags: () => ({ body: { target: at.templateId, tags: ["x"] }, status: 201, foreign: 403 }),
   deleteTemplateTags: () => ({ body: { name: at.templateId, tags: ["x"] }, status: 204, foreign: 403 }),
   listTemplateTags: () => ({ path: { templateID: at.templateId }, status: 200, foreign: 403 }),

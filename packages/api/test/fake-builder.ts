@@ -22,7 +22,7 @@ export type FakeBuilder = {
   /** Hashes that it says are there. */
   readonly files: Set<string>;
   say(buildId: string, message: string, of?: { level?: string; step?: string }): void;
-  finish(buildId: string): void;
+  finish(buildId: string, of?: { runtimes?: string[]; kernelVersion?: string }): void;
   fail(buildId: string, reason: { message: string; step: string }): void;
   serve(router: ConnectRouter): void;
 };
@@ -42,10 +42,10 @@ export function fakeBuilder(): FakeBuilder {
       const entry = { timestamp: timestampFromMs(Date.now()), message, level, step };
       need(buildId).answer.logEntries.push(create(TemplateBuildLogEntrySchema, entry));
     },
-    finish(buildId) {
+    finish(buildId, of = {}) {
       const { answer } = need(buildId);
       const sizes = { rootfsSizeBytes: 5n, memoryBytes: 7n, envdVersion: "0.6.13" };
-      answer.metadata = create(TemplateBuildMetadataSchema, sizes);
+      answer.metadata = create(TemplateBuildMetadataSchema, { ...sizes, ...of });
       answer.status = TemplateBuildState.Completed;
     },
     fail(buildId, reason) {

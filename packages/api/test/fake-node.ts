@@ -35,6 +35,8 @@ export type FakeNode = AsyncDisposable & {
   bootsFromDisk: boolean;
   /** Why it saves no memory; empty when it does. */
   memoryProblem: string;
+  /** What it offers beside containers; they save their memory. */
+  microVms: { name: string; problems?: string[] }[];
   status: ServiceInfoStatus;
   /** What Observe hands out, all of it every time: who asks must bear hearing a thing again. */
   readonly samples: SandboxSample[];
@@ -57,6 +59,7 @@ export async function startFakeNode(nodeId = "node-1"): Promise<FakeNode> {
     bootsFromDisk: true,
     status: ServiceInfoStatus.Healthy,
     memoryProblem: "",
+    microVms: [] as FakeNode["microVms"],
   };
   const sealed: FakeNode["sealed"] = new Map();
   const sealRefusals: ConnectError[] = [];
@@ -91,6 +94,8 @@ export async function startFakeNode(nodeId = "node-1"): Promise<FakeNode> {
         serviceRoles: [ServiceInfoRole.TemplateBuilder, ServiceInfoRole.Orchestrator],
         memorySnapshots: knobs.memoryProblem === "",
         memorySnapshotsProblem: knobs.memoryProblem,
+        runtime: "container",
+        runtimes: knobs.microVms.length === 0 ? [] : offeredRuntimes(knobs),
         metricCpuCount: 8n,
         metricSandboxesRunning: BigInt(running.size),
       }),
@@ -176,4 +181,15 @@ export async function startFakeNode(nodeId = "node-1"): Promise<FakeNode> {
       await closed;
     },
   });
+}
+
+/** As a node says it that has been asked for virtual machines too. */
+function offeredRuntimes({ microVms, memoryProblem }: Pick<FakeNode, "microVms" | "memoryProblem">) {
+  const saves = { memorySnapshots: memoryProblem === "", memorySnapshotsProblem: memoryProblem };
+  const machines = microVms.map((one) => ({
+    ...{ problems: [], isolation: "a kernel of its own", acceleration: "tcg", kernelVersion: "6.1.0-9", probed: true },
+    ...{ memorySnapshots: true, memorySnapshotsProblem: "" },
+    ...one,
+  }));
+  return [{ name: "container", isolation: "shared kernel", ...saves }, ...machines];
 }

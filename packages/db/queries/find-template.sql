@@ -1,6 +1,6 @@
 /* @name findTemplate */
 SELECT
-  envs.id AS "templateId!", envs.team_id AS "teamId!", envs.public AS "isPublic!",
+  envs.id AS "templateId!", envs.team_id AS "teamId!", envs.public AS "isPublic!", envs.runtimes AS "runtimes?",
   COALESCE(found.alias, (
     SELECT alias FROM env_aliases WHERE env_aliases.env_id = envs.id ORDER BY created_at LIMIT 1
   )) AS "alias?"

@@ -123,11 +123,13 @@ export {
 export {
   type FoundTemplate,
   type ListedTemplate,
+  noteBuildRuntimes,
   noteSpawn,
   type ReadyBuild,
   readBuild,
   readOwnTemplates,
   readTemplate,
+  setRuntimesOfTemplate,
   type TemplateName,
 } from "./templates";
 export {

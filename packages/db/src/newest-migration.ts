@@ -1,2 +1,2 @@
 /** The version this code was written against; a test compares it with the folder. */
-export const NEWEST_MIGRATION = "20261122130001";
+export const NEWEST_MIGRATION = "20261123104001";

@@ -1,4 +1,5 @@
 /** Builds that sandboxes were sealed into, by a pause or a checkpoint, and which of them nothing refers to any more. */
+import type { RuntimeName } from "@sandlot/domain";
 import type { Queries } from "./database";
 import { addSealedBuild } from "./gen/add-sealed-build";
 import { deleteBuild } from "./gen/delete-build";
@@ -17,6 +18,10 @@ export type SealedBuild = {
   readonly envdVersion: string;
   /** Where its files are. */
   readonly nodeId: string;
+  /** What it ran on; it runs nowhere else. */
+  readonly runtime: RuntimeName;
+  /** Of a virtual machine; empty otherwise. */
+  readonly kernelVersion: string;
 };
 export type SealedSize = { readonly diskBytes: bigint; readonly memoryBytes: bigint };
 
@@ -25,7 +30,8 @@ export type SealedSize = { readonly diskBytes: bigint; readonly memoryBytes: big
  * @param holdS how long it is kept although nothing refers to it, in seconds
  */
 export async function noteSealedBuild(db: Queries, build: SealedBuild, holdS: number): Promise<void> {
-  await db.run(addSealedBuild, { ...build, holdS });
+  const { runtime, ...rest } = build;
+  await db.run(addSealedBuild, { ...rest, runtimes: [runtime], holdS });
 }
 
 export async function noteSealed(db: Queries, of: { buildId: string; size: SealedSize }): Promise<void> {

@@ -1,4 +1,5 @@
 /** Builds of templates on their way: state, reason, log. */
+import type { RuntimeName } from "@sandlot/domain";
 import type { Queries } from "./database";
 import { countBuildLog } from "./gen/count-build-log";
 import { failBuild } from "./gen/fail-build";
@@ -17,7 +18,7 @@ import { putBuildLog } from "./gen/put-build-log";
 import { startBuild } from "./gen/start-build";
 import { trimBuildLogs } from "./gen/trim-build-logs";
 import { LOG_LEVELS, type LogLevel, storable } from "./logs";
-import type { TemplateName } from "./templates";
+import { type TemplateName, toRuntimes } from "./templates";
 
 export type BuildReason = { readonly message: string; readonly step: string };
 export type TemplateBuildState = "pending" | "in_progress" | "ready" | "failed";
@@ -36,6 +37,8 @@ export type TemplateBuild = {
   readonly startCmd: string | undefined;
   readonly readyCmd: string | undefined;
   readonly nodeId: string | undefined;
+  /** What its template is set to run on; undefined: whatever is offered. */
+  readonly runtimes: readonly RuntimeName[] | undefined;
 };
 
 /** @param buildId a UUID; anything else is a bug of the caller */
@@ -54,6 +57,7 @@ export async function readTemplateBuild(
     startCmd: row.startCmd ?? undefined,
     readyCmd: row.readyCmd ?? undefined,
     nodeId: row.nodeId ?? undefined,
+    runtimes: toRuntimes(row.runtimes),
   };
 }
 
@@ -76,11 +80,14 @@ export type FinishedBuild = {
   readonly envdVersion: string;
   readonly diskBytes: number;
   readonly memoryBytes: number;
+  readonly runtimes: readonly RuntimeName[];
+  /** Of the virtual machines among them; empty when there are none. */
+  readonly kernelVersion: string;
 };
 
 /** @returns false when it is not in progress any more */
 export async function markBuildFinished(db: Queries, of: FinishedBuild): Promise<boolean> {
-  return (await db.run(finishBuild, { ...of, hasMemory: of.memoryBytes > 0 })).length > 0;
+  return (await db.run(finishBuild, { ...of, runtimes: [...of.runtimes], hasMemory: of.memoryBytes > 0 })).length > 0;
 }
 
 /** @returns false when it had ended before */

@@ -1,11 +1,13 @@
 /** Templates, their names and their builds, as readers see them. */
-import { isUuid, type TemplateReference } from "@sandlot/domain";
+import { isRuntimeName, isUuid, type RuntimeName, type TemplateReference } from "@sandlot/domain";
 import type { Queries } from "./database";
 import { countSpawn } from "./gen/count-spawn";
 import { findBuildById } from "./gen/find-build-by-id";
 import { findBuildByTag } from "./gen/find-build-by-tag";
 import { findTemplate } from "./gen/find-template";
 import { listTemplates } from "./gen/list-templates";
+import { setBuildRuntimes } from "./gen/set-build-runtimes";
+import { setTemplateRuntimes } from "./gen/set-template-runtimes";
 
 export type FoundTemplate = {
   readonly templateId: string;
@@ -13,6 +15,8 @@ export type FoundTemplate = {
   readonly isPublic: boolean;
   /** The name it was found by, else its oldest name, if it has one. */
   readonly alias: string | undefined;
+  /** What its sandboxes are to run on, the first wanted most; undefined: whatever is offered. */
+  readonly runtimes: readonly RuntimeName[] | undefined;
 };
 
 export type ReadyBuild = {
@@ -21,6 +25,8 @@ export type ReadyBuild = {
   readonly memoryMiB: number;
   readonly diskMiB: number;
   readonly envdVersion: string | undefined;
+  /** What its sandboxes can run on. */
+  readonly runtimes: readonly RuntimeName[];
 };
 
 /**
@@ -34,7 +40,8 @@ export async function readTemplate(
   const { namespace, name } = reference;
   const isBare = namespace === undefined;
   const [row] = await db.run(findTemplate, { name, namespace: namespace ?? ownSlug, includesBare: isBare });
-  return row === undefined ? undefined : { ...row, alias: row.alias ?? undefined };
+  if (row === undefined) return undefined;
+  return { ...row, alias: row.alias ?? undefined, runtimes: toRuntimes(row.runtimes) };
 }
 
 /** The newest ready build behind a tag; a UUID in the tag's place names the build itself. */
@@ -47,7 +54,39 @@ export async function readBuild(
     : await db.run(findBuildByTag, { templateId, tag });
   if (row === undefined) return undefined;
   const { buildId, vcpu: cpuCount, memoryMiB } = row;
-  return { buildId, cpuCount, memoryMiB, diskMiB: row.diskMiB ?? 0, envdVersion: row.envdVersion ?? undefined };
+  const runtimes = toRuntimes(row.runtimes) ?? ["container"];
+  return {
+    buildId,
+    cpuCount,
+    memoryMiB,
+    diskMiB: row.diskMiB ?? 0,
+    envdVersion: row.envdVersion ?? undefined,
+    runtimes,
+  };
+}
+
+/** The table's own check keeps others out. */
+export function toRuntimes(names: readonly string[] | null): readonly RuntimeName[] | undefined {
+  return names === null ? undefined : names.filter((name) => isRuntimeName(name));
+}
+
+/** What sandboxes of a finished build can run on from now on. */
+export async function noteBuildRuntimes(
+  db: Queries,
+  of: { buildId: string; runtimes: readonly RuntimeName[]; kernelVersion: string },
+): Promise<void> {
+  await db.run(setBuildRuntimes, { ...of, runtimes: [...of.runtimes] });
+}
+
+/** @param of.runtimes undefined: whatever is offered */
+export async function setRuntimesOfTemplate(
+  db: Queries,
+  of: { templateId: string; runtimes: readonly RuntimeName[] | undefined },
+): Promise<void> {
+  await db.run(setTemplateRuntimes, {
+    templateId: of.templateId,
+    runtimes: of.runtimes === undefined ? null : [...of.runtimes],
+  });
 }
 
 /** Notes that a sandbox was started from the template. */
@@ -56,7 +95,7 @@ export async function noteSpawn(db: Queries, templateId: string): Promise<void> 
 }
 
 export type TemplateName = { readonly alias: string; readonly namespace: string | null };
-export type ListedTemplate = Omit<ReadyBuild, "envdVersion"> & {
+export type ListedTemplate = Omit<ReadyBuild, "envdVersion" | "runtimes"> & {
   readonly templateId: string;
   readonly isPublic: boolean;
   readonly names: readonly TemplateName[];

@@ -60,7 +60,11 @@ it("registers builds: the newest one is meant, the old one can still be named", 
   const seed = { teamId, alias: "base", isPublic: true, ...SIZE };
   const { templateId } = await registerTemplateBuild(db, { ...seed, buildId: first });
   expect(await registerTemplateBuild(db, { ...seed, buildId: first })).toEqual({ templateId });
-  expect(await readBuild(db, { templateId, tag: "default" })).toEqual({ buildId: first, ...SIZE });
+  expect(await readBuild(db, { templateId, tag: "default" })).toEqual({
+    buildId: first,
+    ...SIZE,
+    runtimes: ["container"],
+  });
   expect(await registerTemplateBuild(db, { ...seed, buildId: second })).toEqual({ templateId });
   expect((await readBuild(db, { templateId, tag: "default" }))?.buildId).toBe(second);
   expect((await readBuild(db, { templateId, tag: first }))?.buildId).toBe(first);

@@ -49,7 +49,7 @@ function kept(over: Partial<KeptSandbox> = {}): KeptSandbox {
 }
 const aBuild = (hasMemory = true) => ({
   ...({ buildId: crypto.randomUUID(), madeBy: "pause", hasMemory, cpuCount: 2, memoryMiB: 512 } as const),
-  ...{ diskMiB: 100, envdVersion: "0.6.13", nodeId: "n" },
+  ...({ diskMiB: 100, envdVersion: "0.6.13", nodeId: "n", runtime: "container", kernelVersion: "" } as const),
 });
 async function pause(one: KeptSandbox): Promise<string> {
   const build = aBuild();

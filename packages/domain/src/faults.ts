@@ -73,6 +73,21 @@ export const sandboxFaults = defineFaults("sandbox", {
     kind: "unavailable",
     say: (f: { sandboxId: string }) => `where sandbox '${f.sandboxId}' is, is being found out: try again`,
   },
+  bad_runtime: {
+    kind: "invalid",
+    say: (f: { runtime: string }) =>
+      `metadata sandlot.runtime must be container, qemu or firecracker, got '${f.runtime}'`,
+  },
+  runtime_not_built: {
+    kind: "precondition",
+    say: (f: { wanted: string; built: string }) =>
+      `the template's build cannot run on ${f.wanted}: it was made for ${f.built}. Build it again where ${f.wanted} is offered, or start it on ${f.built}`,
+  },
+  runtime_not_offered: {
+    kind: "precondition",
+    say: (f: { wanted: string; offered: string }) =>
+      `no node offers ${f.wanted}: possible here is ${f.offered}. The operator chooses by "sandlot up --runtime"`,
+  },
   fork_count_low: { kind: "invalid", say: () => "Count must be at least 1" },
   fork_count_high: { kind: "invalid", say: () => "Count cannot be greater than 100" },
   fork_count_over_limit: {

@@ -13,6 +13,7 @@ export * from "./metrics";
 export * from "./network-request";
 export * from "./paging";
 export * from "./preview-link";
+export * from "./runtimes";
 export * from "./secret-request";
 export * from "./ssh-key";
 export * from "./states";

@@ -1,4 +1,4 @@
-import type { IamTokens, RulesRequest, SandboxState } from "@sandlot/domain";
+import type { IamTokens, RulesRequest, RuntimeName, SandboxState } from "@sandlot/domain";
 
 /** `network` as the user asked for it, kept for SandboxDetail and for what is inherited by a resume. */
 export type SandboxNetworkRequest = {
@@ -40,6 +40,8 @@ export type SandboxRecord = {
   readonly memoryMiB: number;
   readonly diskMiB: number;
   readonly envdVersion: string;
+  /** What makes its machine; records of before there was a choice are of containers. */
+  readonly runtime?: RuntimeName | undefined;
   readonly envdAccessToken?: string | undefined;
   readonly trafficAccessToken?: string | undefined;
   /** null: the user never said. */

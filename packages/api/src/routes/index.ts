@@ -40,6 +40,7 @@ import { setSandboxTimeout } from "./set-sandbox-timeout";
 import { createSnapshot, listSnapshots } from "./snapshots";
 import { createSshKey, deleteSshKey, listSshKeys } from "./ssh-keys";
 import { startTemplateBuild, startTemplateBuildV2 } from "./start-template-build";
+import { getTemplateRuntimes, setTemplateRuntimes } from "./template-runtimes";
 import { assignTemplateTags, deleteTemplateTags, listTemplateTags } from "./template-tags";
 import { updateSandboxNetwork } from "./update-sandbox-network";
 import { updateTemplate, updateTemplateV2 } from "./update-template";
@@ -91,6 +92,8 @@ export function handlersOf(parts: HandlerParts): Handlers {
     assignTemplateTags: assignTemplateTags(parts),
     deleteTemplateTags: deleteTemplateTags(parts),
     listTemplateTags: listTemplateTags(parts),
+    getTemplateRuntimes: getTemplateRuntimes(parts),
+    setTemplateRuntimes: setTemplateRuntimes(parts),
     getTemplateFileLink: getTemplateFileLink(parts),
     startTemplateBuild: startTemplateBuild(parts),
     startTemplateBuildV2: startTemplateBuildV2(parts),

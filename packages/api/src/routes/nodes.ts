@@ -4,6 +4,7 @@ import { apiFaults } from "../faults";
 import type { Handler } from "../http/handlers";
 import { limits } from "../limits";
 import type { Node, NodeStatus } from "../nodes/node";
+import { runtimesOf } from "../nodes/runtimes";
 import type { SandboxParts } from "../sandboxes/parts";
 
 type Schemas = components["schemas"];
@@ -68,6 +69,7 @@ function toNode(node: Node): Schemas["NodeDetail"] {
     createFails: node.createFails,
     version: last?.serviceVersion ?? "",
     commit: last?.serviceCommit ?? "",
+    runtimes: runtimesOf(node).map(({ problems, ...runtime }) => ({ ...runtime, problems: [...problems] })),
     machineInfo: {
       cpuFamily: info?.cpuFamily ?? "",
       cpuModel: info?.cpuModel ?? "",

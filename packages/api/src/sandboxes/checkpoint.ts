@@ -5,7 +5,7 @@ import type { SandboxKey, SandboxRecord, Started } from "@sandlot/state";
 import { limits } from "../limits";
 import { findPaused } from "./find-sandbox";
 import type { SandboxParts } from "./parts";
-import { assertMemory, sizeOf, told } from "./pause-sandbox";
+import { assertMemory, runtimeOf, sizeOf, told } from "./pause-sandbox";
 import { askForSeal, type SealAnswer } from "./seal";
 
 export type Doing = "forked" | "snapshotted";
@@ -48,7 +48,8 @@ async function seal(parts: SandboxParts, record: SandboxRecord): Promise<Checkpo
   const { db } = parts;
   const { sandboxId, nodeId, templateId } = record;
   const buildId = crypto.randomUUID();
-  const build = { buildId, madeBy: "checkpoint", hasMemory: true, ...sizeOf(record), nodeId } as const;
+  const facts = { ...sizeOf(record), ...runtimeOf(parts, record) };
+  const build = { buildId, madeBy: "checkpoint", hasMemory: true, ...facts, nodeId } as const;
   await noteSealedBuild(db, build, limits.buildHoldS);
   const asked = { sandboxId, buildId, as: "checkpoint", hasMemory: true, templateId } as const;
   const answer = await askForSeal(parts, nodeId, asked);

@@ -7,6 +7,7 @@ import { sandboxFaults } from "@sandlot/domain";
 import { Fault, isFault } from "@sandlot/faults";
 import { sleep } from "@sandlot/lifetime";
 import type { SandboxKey, SandboxRecord, Started, ToldFailure } from "@sandlot/state";
+import { findRuntime } from "../nodes/runtimes";
 import { toKept } from "./kept";
 import type { SandboxParts } from "./parts";
 import { putRoute } from "./route";
@@ -80,7 +81,8 @@ async function pauseBegun(
   const buildId = crypto.randomUUID();
   try {
     assertMemory(parts, record, hasMemory);
-    const build = { buildId, madeBy: "pause", hasMemory, ...sizeOf(record), nodeId: record.nodeId } as const;
+    const facts = { ...sizeOf(record), ...runtimeOf(parts, record) };
+    const build = { buildId, madeBy: "pause", hasMemory, ...facts, nodeId: record.nodeId } as const;
     await beginPause(parts.db, { kept: toKept(record), build });
   } catch (thrown) {
     await begun.finish({ kind: "failed", ...told(thrown), leaves: "back" });
@@ -105,9 +107,21 @@ export function sizeOf(record: SandboxRecord): Pick<SealedBuild, "cpuCount" | "m
   return { cpuCount, memoryMiB, diskMiB, envdVersion };
 }
 
+/** What it runs on, and with which kernel, as its node last said. */
+export function runtimeOf(
+  { nodes }: Pick<SandboxParts, "nodes">,
+  { nodeId, runtime = "container" }: SandboxRecord,
+): Pick<SealedBuild, "runtime" | "kernelVersion"> {
+  return { runtime, kernelVersion: findRuntime(nodes.byId(nodeId), runtime)?.kernelVersion ?? "" };
+}
+
 /** @throws Fault `sandbox_memory_unsupported` when its node has said that it saves none */
-export function assertMemory({ nodes }: Pick<SandboxParts, "nodes">, { nodeId }: SandboxRecord, isWanted = true): void {
-  const said = nodes.byId(nodeId)?.last;
+export function assertMemory(
+  { nodes }: Pick<SandboxParts, "nodes">,
+  { nodeId, runtime = "container" }: SandboxRecord,
+  isWanted = true,
+): void {
+  const said = findRuntime(nodes.byId(nodeId), runtime);
   if (!isWanted || said === undefined || said.memorySnapshots) return;
   throw sandboxFaults.memory_unsupported({ why: said.memorySnapshotsProblem || "its node saves none" });
 }

@@ -5,6 +5,7 @@ import {
   checkEnvVars,
   checkIam,
   checkIngress,
+  chooseRuntimes,
   type IamTokens,
   iamFaults,
   isAtLeast,
@@ -12,6 +13,7 @@ import {
   parseTemplateReference,
   planEgress,
   RULES_ENVD_VERSION,
+  type RuntimeName,
   requestFaults,
   ruleFaults,
   SECURE_ENVD_VERSION,
@@ -22,6 +24,7 @@ import {
 import type { SandboxNetworkRequest } from "@sandlot/state";
 import { apiFaults } from "../faults";
 import type { NodeRegistry } from "../nodes/registry";
+import { findRuntime, offeredBy, runtimeOn } from "../nodes/runtimes";
 import type { SandboxParts } from "./parts";
 import { storedNetwork } from "./stored-network";
 
@@ -43,6 +46,8 @@ export type StartPlan = {
     readonly diskMiB: number;
     readonly envdVersion: string;
   };
+  /** What it may run on, the best first. */
+  readonly runtimes: readonly RuntimeName[];
   readonly timeoutMs: number;
   readonly secure: boolean;
   readonly allowPublicTraffic: boolean;
@@ -70,8 +75,15 @@ export async function planStart(
   const hasTokens = Object.keys(tokens).length > 0;
   if (hasTokens && identity === undefined) throw iamFaults.not_available({});
   refuseUnbuilt(body);
-  assertMemoryIsSaved(body, nodes);
-  const { template, build } = await findBuild(db, { team, reference, input: body.templateID });
+  const { template, build: found } = await findBuild(db, { team, reference, input: body.templateID });
+  const { runtimes: made, ...build } = found;
+  const runtimes = chooseRuntimes({
+    metadata: body.metadata ?? {},
+    template: template.runtimes,
+    build: made,
+    offered: offeredBy(nodes.ready()),
+  });
+  assertMemoryIsSaved(body, nodes, runtimes);
   const { envdVersion } = build;
   const hasRules = Object.keys(network?.rules ?? {}).length > 0;
   if (hasRules && (envdVersion === undefined || !isAtLeast(envdVersion, RULES_ENVD_VERSION))) {
@@ -82,7 +94,7 @@ export async function planStart(
   }
   const known = { ...build, envdVersion: envdVersion ?? "" };
   return {
-    ...{ team, template, build: known, timeoutMs, secure, allowPublicTraffic, envVars, body },
+    ...{ team, template, build: known, runtimes, timeoutMs, secure, allowPublicTraffic, envVars, body },
     ...{ network: stored, iam: hasTokens ? tokens : undefined },
   };
 }
@@ -94,11 +106,15 @@ function checkLifecycle({ autoPause, autoPauseMemory, autoResume }: NewSandbox):
 }
 
 /** Told at the start, not when its time is over: no node here could pause it with its memory. */
-function assertMemoryIsSaved({ autoPause, autoPauseMemory }: StartPlan["body"], nodes: NodeRegistry): void {
+function assertMemoryIsSaved(
+  { autoPause, autoPauseMemory }: StartPlan["body"],
+  nodes: NodeRegistry,
+  runtimes: readonly RuntimeName[],
+): void {
   if (autoPause !== true || autoPauseMemory === false) return;
-  const said = nodes.ready().map(({ last }) => last);
-  if (said.length === 0 || said.some((info) => info?.memorySnapshots === true)) return;
-  const why = said.find((info) => info?.memorySnapshotsProblem)?.memorySnapshotsProblem;
+  const said = nodes.ready().flatMap((node) => findRuntime(node, runtimeOn(node, runtimes) ?? "container") ?? []);
+  if (said.length === 0 || said.some(({ memorySnapshots }) => memorySnapshots)) return;
+  const why = said.find(({ memorySnapshotsProblem }) => memorySnapshotsProblem !== "")?.memorySnapshotsProblem;
   throw sandboxFaults.memory_unsupported({ why: why ?? "no node saves any" });
 }
 

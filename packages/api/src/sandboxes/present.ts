@@ -39,6 +39,7 @@ export function toListed(record: SandboxRecord): Schemas["ListedSandbox"] {
 export function toDetail(record: SandboxRecord): Schemas["SandboxDetail"] {
   return {
     ...toListed(record),
+    runtime: record.runtime ?? "container",
     ...(record.envdAccessToken !== undefined && { envdAccessToken: record.envdAccessToken }),
     allowInternetAccess: record.allowInternetAccess,
     domain: null,

@@ -10,7 +10,7 @@ import {
   type SandboxNetworkEgressConfigSchema,
   SandboxNetworkTransformSchema,
 } from "@sandlot/contracts/orchestrator";
-import { planEgress } from "@sandlot/domain";
+import { isRuntimeName, planEgress } from "@sandlot/domain";
 import type { SandboxNetworkRequest, SandboxRecord } from "@sandlot/state";
 
 /** The rules in force for a record: what was asked for, with `allow_internet_access: false` on top. */
@@ -50,6 +50,7 @@ export function toNodeConfig(
     envVars: { ...envVars },
     metadata: { ...record.metadata },
     envdVersion: record.envdVersion,
+    runtime: record.runtime ?? "container",
     vcpu: BigInt(record.cpuCount),
     ramMb: BigInt(record.memoryMiB),
     totalDiskSizeMb: BigInt(record.diskMiB),
@@ -99,6 +100,7 @@ export function fromNode(listed: RunningSandbox, node: { id: string; ip: string 
     memoryMiB: Number(config.ramMb),
     diskMiB: Number(config.totalDiskSizeMb),
     envdVersion: config.envdVersion,
+    ...(isRuntimeName(config.runtime) && { runtime: config.runtime }),
     allowInternetAccess: allowInternetAccess ?? null,
     autoPause: config.autoPause ?? false,
     autoPauseMemory: !(config.autoPauseFilesystemOnly ?? false),

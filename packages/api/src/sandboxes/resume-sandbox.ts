@@ -124,7 +124,8 @@ async function startClaimed(parts: SandboxParts, of: ResumeRequest, snapshot: Sn
   };
   try {
     const prefer = snapshot.builtOn ?? snapshot.nodeId;
-    const { node } = await placeSandbox(parts, { cpuCount: draft.cpuCount, start, prefer });
+    const runtimes = [draft.runtime ?? "container"] as const;
+    const { node } = await placeSandbox(parts, { cpuCount: draft.cpuCount, runtimes, start, prefer });
     const record = { ...draft, nodeId: node.id, nodeIp: node.ip, ...life() };
     await parts.state.sandboxes.commit(record);
     tried.delete(node);

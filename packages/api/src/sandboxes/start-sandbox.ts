@@ -1,7 +1,7 @@
 /** Starts a sandbox: reserve a place, have a node start it, write the record and the route, then answer. */
 import { randomBytes } from "node:crypto";
 import { noteSpawn, type Team } from "@sandlot/db";
-import { firstLife, newSandboxId, sandboxFaults, sandboxTokens } from "@sandlot/domain";
+import { firstLife, newSandboxId, type RuntimeName, sandboxFaults, sandboxTokens } from "@sandlot/domain";
 import { isFault } from "@sandlot/faults";
 import type { SandboxRecord } from "@sandlot/state";
 import { limits } from "../limits";
@@ -22,6 +22,7 @@ type NewSandbox = {
   readonly envVars: Readonly<Record<string, string>>;
   /** The node that has the files at hand. */
   readonly prefer?: string;
+  readonly runtimes: readonly RuntimeName[];
 };
 
 /**
@@ -29,8 +30,8 @@ type NewSandbox = {
  * @throws Fault `sandbox_limit_reached` and those of `placeSandbox`
  */
 export async function startSandbox(parts: SandboxParts, plan: StartPlan): Promise<SandboxRecord> {
-  const { team, timeoutMs, envVars } = plan;
-  return await startNew(parts, { team, timeoutMs, envVars, draft: draftRecord(parts, plan) });
+  const { team, timeoutMs, envVars, runtimes } = plan;
+  return await startNew(parts, { team, timeoutMs, envVars, runtimes, draft: draftRecord(parts, plan) });
 }
 
 /**
@@ -53,7 +54,8 @@ export async function startCopy(
     ...(original.envdAccessToken !== undefined && { envdAccessToken: tokens.envd }),
     ...(original.trafficAccessToken !== undefined && { trafficAccessToken: tokens.traffic }),
   };
-  return await startNew(parts, { team, draft, timeoutMs, envVars: {}, prefer: original.nodeId });
+  const runtimes = [original.runtime ?? "container"] as const;
+  return await startNew(parts, { team, draft, timeoutMs, envVars: {}, runtimes, prefer: original.nodeId });
 }
 
 async function startNew(parts: SandboxParts, of: NewSandbox): Promise<SandboxRecord> {
@@ -86,24 +88,24 @@ function factsOf({ sandboxId, teamId, nodeId }: SandboxRecord) {
 
 async function startReserved(parts: SandboxParts, of: NewSandbox): Promise<SandboxRecord> {
   const { clock } = parts;
-  const { draft, prefer } = of;
+  const { draft, prefer, runtimes } = of;
   const { sandboxId, cpuCount } = draft;
   const tried = new Set<Node>();
-  const start = async (node: Node): Promise<void> => {
+  const start = async (node: Node, runtime: RuntimeName): Promise<void> => {
     tried.add(node);
     const { startedAtMs, endsAtMs } = lifeFrom(clock.nowMs(), of);
     const request = {
-      sandbox: toNodeConfig(draft, of.envVars),
+      sandbox: toNodeConfig({ ...draft, runtime }, of.envVars),
       startTime: toTimestamp(startedAtMs),
       endTime: toTimestamp(endsAtMs),
     };
     await node.sandboxes.create(request, { timeoutMs: limits.startMs });
   };
   try {
-    const { node } = await placeSandbox(parts, { cpuCount, start, prefer });
+    const { node, runtime } = await placeSandbox(parts, { cpuCount, runtimes, start, prefer });
     tried.delete(node);
     // Counted from here, so that booting does not eat into the time that was asked for.
-    const record = { ...draft, nodeId: node.id, nodeIp: node.ip, ...lifeFrom(clock.nowMs(), of) };
+    const record = { ...draft, runtime, nodeId: node.id, nodeIp: node.ip, ...lifeFrom(clock.nowMs(), of) };
     await recordOrEnd(parts, node, record);
     return record;
   } finally {

@@ -17,6 +17,7 @@ import {
   readUnfinishedBuilds,
   type UnfinishedBuild,
 } from "@sandlot/db";
+import { isRuntimeName } from "@sandlot/domain";
 import { every, sleep } from "@sandlot/lifetime";
 import type { Logger } from "@sandlot/telemetry";
 import { limits } from "../limits";
@@ -155,9 +156,12 @@ async function isStillWanted(db: Database, { templateId, buildId }: FollowedBuil
 async function settle(db: Database, buildId: string, answer: TemplateBuildStatusResponse): Promise<void> {
   const { metadata, reason } = answer;
   if (answer.status === TemplateBuildState.Completed && metadata !== undefined) {
-    const { envdVersion, rootfsSizeBytes, memoryBytes } = metadata;
+    const { envdVersion, rootfsSizeBytes, memoryBytes, kernelVersion } = metadata;
+    const named = metadata.runtimes.filter((name) => isRuntimeName(name));
+    // A builder of before there was a choice names none.
+    const runtimes = named.length === 0 ? (["container"] as const) : named;
     const sizes = { diskBytes: Number(rootfsSizeBytes), memoryBytes: Number(memoryBytes) };
-    await markBuildFinished(db, { buildId, envdVersion, ...sizes });
+    await markBuildFinished(db, { buildId, envdVersion, ...sizes, runtimes, kernelVersion });
     return;
   }
   const said = { message: reason?.message ?? "the builder gave no reason", step: reason?.step ?? "" };

@@ -11,12 +11,20 @@ import {
   type Team,
   type TemplateBuild,
 } from "@sandlot/db";
-import { isAtLeast, isUuid, parseTemplateReference, templateFaults } from "@sandlot/domain";
+import {
+  isAtLeast,
+  isUuid,
+  parseTemplateReference,
+  type RuntimeName,
+  sandboxFaults,
+  templateFaults,
+} from "@sandlot/domain";
 import { isFault } from "@sandlot/faults";
 import { imageSources } from "@sandlot/oci-images";
 import { apiFaults } from "../faults";
 import { limits } from "../limits";
 import type { Node } from "../nodes/node";
+import { offeredBy } from "../nodes/runtimes";
 import { cancelAll, endOnNode } from "./build-watch";
 import type { TemplateParts } from "./parts";
 import { mayBuildFrom } from "./pushed-image";
@@ -61,7 +69,7 @@ export async function startBuild(
   if ((body.fromImage ? 1 : 0) + (body.fromTemplate ? 1 : 0) !== 1) {
     throw apiFaults.build_not_started({ why: "exactly one of fromImage and fromTemplate must be given" });
   }
-  const node = pickBuilder(parts.nodes.ready());
+  const node = pickBuilder(parts.nodes.ready(), build.runtimes);
   const { startCmd = "", readyCmd = "" } = body;
   const startedAtMs = Date.now();
   const isMine = await markBuildStarted(db, { buildId, version: of.version, nodeId: node.id, startCmd, readyCmd });
@@ -78,7 +86,7 @@ export async function startBuild(
   const template = create(TemplateConfigSchema, {
     ...{ templateId, buildId, teamId: team.teamId, from, force: body.force ?? false },
     ...{ vcpuCount: build.cpuCount, memoryMb: build.memoryMiB, diskSizeMb: build.diskMiB },
-    ...{ startCommand: startCmd, readyCommand: readyCmd },
+    ...{ startCommand: startCmd, readyCommand: readyCmd, runtimes: [...(build.runtimes ?? [])] },
     steps: (body.steps ?? []).map(({ type, args = [], filesHash, force = false }) => ({
       ...{ type, args, force },
       ...(filesHash === undefined ? {} : { filesHash }),
@@ -98,9 +106,15 @@ export async function startBuild(
   parts.builds.follow({ buildId, templateId, nodeId: node.id, startedAtMs });
 }
 
-/** @throws Fault `api_no_builder` */
-export function pickBuilder(ready: readonly Node[]): Node {
-  const builders = ready.filter((node) => node.buildsTemplates);
+/**
+ * @param runtimes what the template is to run on: a builder makes it for its own alone
+ * @throws Fault `api_no_builder`, `sandbox_runtime_not_offered`
+ */
+export function pickBuilder(ready: readonly Node[], runtimes: readonly RuntimeName[] = []): Node {
+  const all = ready.filter((node) => node.buildsTemplates);
+  const builders = all.filter((node) => runtimes.every((name) => offeredBy([node]).includes(name)));
+  if (all.length > 0 && builders.length === 0)
+    throw sandboxFaults.runtime_not_offered({ wanted: runtimes.join(", "), offered: offeredBy(all).join(", ") });
   const chosen = builders[Math.floor(Math.random() * builders.length)];
   if (chosen === undefined) throw apiFaults.no_builder({});
   return chosen;

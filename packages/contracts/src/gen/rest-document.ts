@@ -1855,6 +1855,98 @@ export const restDocument: unknown = {
         }
       }
     },
+    "/templates/{templateID}/runtimes": {
+      "get": {
+        "operationId": "getTemplateRuntimes",
+        "tags": [
+          "templates"
+        ],
+        "summary": "What a template's sandboxes run on (Sandlot's own)",
+        "security": [
+          {
+            "ApiKeyAuth": []
+          },
+          {
+            "AuthProviderBearerAuth": [],
+            "AuthProviderTeamAuth": []
+          },
+          {
+            "AdminApiKeyAuth": [],
+            "AdminTeamAuth": []
+          }
+        ],
+        "parameters": [
+          {
+            "$ref": "#/components/parameters/templateID"
+          }
+        ],
+        "responses": {
+          "200": {
+            "description": "They are.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/TemplateRuntimes"
+                }
+              }
+            }
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
+          }
+        }
+      },
+      "put": {
+        "operationId": "setTemplateRuntimes",
+        "tags": [
+          "templates"
+        ],
+        "summary": "Choose what a template's new sandboxes run on, and what its next builds are made for (Sandlot's own)",
+        "security": [
+          {
+            "ApiKeyAuth": []
+          },
+          {
+            "AuthProviderBearerAuth": [],
+            "AuthProviderTeamAuth": []
+          },
+          {
+            "AdminApiKeyAuth": [],
+            "AdminTeamAuth": []
+          }
+        ],
+        "parameters": [
+          {
+            "$ref": "#/components/parameters/templateID"
+          }
+        ],
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {
+                "$ref": "#/components/schemas/TemplateRuntimesChange"
+              }
+            }
+          }
+        },
+        "responses": {
+          "200": {
+            "description": "They are.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/TemplateRuntimes"
+                }
+              }
+            }
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
+          }
+        }
+      }
+    },
     "/templates/{templateID}/files/{hash}": {
       "get": {
         "operationId": "getTemplateFileLink",
@@ -4287,6 +4379,98 @@ export const restDocument: unknown = {
           }
         }
       },
+      "RuntimeName": {
+        "type": "string",
+        "enum": [
+          "container",
+          "qemu",
+          "firecracker"
+        ]
+      },
+      "TemplateRuntimes": {
+        "type": "object",
+        "required": [
+          "templateID",
+          "runtimes",
+          "builtFor"
+        ],
+        "properties": {
+          "templateID": {
+            "type": "string"
+          },
+          "runtimes": {
+            "type": "array",
+            "items": {
+              "$ref": "#/components/schemas/RuntimeName"
+            },
+            "description": "The first wanted most; empty for whatever is offered."
+          },
+          "builtFor": {
+            "type": "array",
+            "items": {
+              "$ref": "#/components/schemas/RuntimeName"
+            },
+            "description": "Of its default build."
+          }
+        }
+      },
+      "TemplateRuntimesChange": {
+        "type": "object",
+        "required": [
+          "runtimes"
+        ],
+        "properties": {
+          "runtimes": {
+            "type": "array",
+            "maxItems": 3,
+            "items": {
+              "$ref": "#/components/schemas/RuntimeName"
+            },
+            "description": "The first wanted most; empty for whatever is offered."
+          }
+        }
+      },
+      "NodeRuntime": {
+        "type": "object",
+        "required": [
+          "name",
+          "isolation",
+          "acceleration",
+          "kernelVersion",
+          "memorySnapshots",
+          "memorySnapshotsProblem",
+          "problems"
+        ],
+        "properties": {
+          "name": {
+            "$ref": "#/components/schemas/RuntimeName"
+          },
+          "isolation": {
+            "type": "string"
+          },
+          "acceleration": {
+            "type": "string",
+            "description": "`kvm`, `tcg` (software), or empty for what is no virtual machine."
+          },
+          "kernelVersion": {
+            "type": "string",
+            "description": "Of the guest; empty where it is the host's."
+          },
+          "memorySnapshots": {
+            "type": "boolean"
+          },
+          "memorySnapshotsProblem": {
+            "type": "string"
+          },
+          "problems": {
+            "type": "array",
+            "items": {
+              "type": "string"
+            },
+            "description": "Why it does not work there."
+          }
+        }
+      },
       "SandboxDetail": {
         "allOf": [
           {
@@ -4298,6 +4482,9 @@ export const restDocument: unknown = {
               "domain"
             ],
             "properties": {
+              "runtime": {
+                "$ref": "#/components/schemas/RuntimeName"
+              },
               "envdAccessToken": {
                 "type": "string"
               },
@@ -5038,6 +5225,13 @@ export const restDocument: unknown = {
           },
           "machineInfo": {
             "$ref": "#/components/schemas/MachineInfo"
+          },
+          "runtimes": {
+            "type": "array",
+            "items": {
+              "$ref": "#/components/schemas/NodeRuntime"
+            },
+            "description": "What makes its sandboxes, its default first."
           }
         }
       },

@@ -524,6 +524,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/templates/{templateID}/runtimes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a template's sandboxes run on (Sandlot's own) */
+        get: operations["getTemplateRuntimes"];
+        /** Choose what a template's new sandboxes run on, and what its next builds are made for (Sandlot's own) */
+        put: operations["setTemplateRuntimes"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/templates/{templateID}/files/{hash}": {
         parameters: {
             query?: never;
@@ -1140,7 +1158,33 @@ export interface components {
             envdVersion: string;
             volumeMounts?: components["schemas"]["SandboxVolumeMount"][];
         };
+        /** @enum {string} */
+        RuntimeName: "container" | "qemu" | "firecracker";
+        TemplateRuntimes: {
+            templateID: string;
+            /** @description The first wanted most; empty for whatever is offered. */
+            runtimes: components["schemas"]["RuntimeName"][];
+            /** @description Of its default build. */
+            builtFor: components["schemas"]["RuntimeName"][];
+        };
+        TemplateRuntimesChange: {
+            /** @description The first wanted most; empty for whatever is offered. */
+            runtimes: components["schemas"]["RuntimeName"][];
+        };
+        NodeRuntime: {
+            name: components["schemas"]["RuntimeName"];
+            isolation: string;
+            /** @description `kvm`, `tcg` (software), or empty for what is no virtual machine. */
+            acceleration: string;
+            /** @description Of the guest; empty where it is the host's. */
+            kernelVersion: string;
+            memorySnapshots: boolean;
+            memorySnapshotsProblem: string;
+            /** @description Why it does not work there. */
+            problems: string[];
+        };
         SandboxDetail: components["schemas"]["ListedSandbox"] & {
+            runtime?: components["schemas"]["RuntimeName"];
             envdAccessToken?: string;
             /** @description Null when it was never said. */
             allowInternetAccess?: boolean | null;
@@ -1397,6 +1441,8 @@ export interface components {
             version: string;
             commit: string;
             machineInfo: components["schemas"]["MachineInfo"];
+            /** @description What makes its sandboxes, its default first. */
+            runtimes?: components["schemas"]["NodeRuntime"][];
         };
         Node: components["schemas"]["NodeDetail"] & {
             sandboxStartingCount: number;
@@ -2806,6 +2852,56 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TemplateTag"][];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getTemplateRuntimes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                templateID: components["parameters"]["templateID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description They are. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplateRuntimes"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    setTemplateRuntimes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                templateID: components["parameters"]["templateID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TemplateRuntimesChange"];
+            };
+        };
+        responses: {
+            /** @description They are. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplateRuntimes"];
                 };
             };
             default: components["responses"]["Error"];

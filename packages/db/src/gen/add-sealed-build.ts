@@ -2,6 +2,8 @@
 /** Types generated for queries found in "queries/add-sealed-build.sql" */
 import { PreparedQuery } from '@pgtyped/runtime';
 
+export type stringArray = (string)[];
+
 /** 'AddSealedBuild' parameters type */
 export interface IAddSealedBuildParams {
   buildId: string;
@@ -10,9 +12,11 @@ export interface IAddSealedBuildParams {
   envdVersion: string;
   hasMemory: boolean;
   holdS: number;
+  kernelVersion: string;
   madeBy: string;
   memoryMiB: number;
   nodeId: string;
+  runtimes: stringArray;
 }
 
 /** 'AddSealedBuild' return type */
@@ -24,16 +28,18 @@ export interface IAddSealedBuildQuery {
   result: IAddSealedBuildResult;
 }
 
-const addSealedBuildIR: any = {"usedParamSet":{"buildId":true,"madeBy":true,"hasMemory":true,"cpuCount":true,"memoryMiB":true,"diskMiB":true,"envdVersion":true,"nodeId":true,"holdS":true},"params":[{"name":"buildId","required":true,"transform":{"type":"scalar"},"locs":[{"a":149,"b":157}]},{"name":"madeBy","required":true,"transform":{"type":"scalar"},"locs":[{"a":176,"b":183}]},{"name":"hasMemory","required":true,"transform":{"type":"scalar"},"locs":[{"a":186,"b":196}]},{"name":"cpuCount","required":true,"transform":{"type":"scalar"},"locs":[{"a":199,"b":208}]},{"name":"memoryMiB","required":true,"transform":{"type":"scalar"},"locs":[{"a":211,"b":221}]},{"name":"diskMiB","required":true,"transform":{"type":"scalar"},"locs":[{"a":231,"b":239}]},{"name":"envdVersion","required":true,"transform":{"type":"scalar"},"locs":[{"a":255,"b":267}]},{"name":"nodeId","required":true,"transform":{"type":"scalar"},"locs":[{"a":270,"b":277}]},{"name":"holdS","required":true,"transform":{"type":"scalar"},"locs":[{"a":312,"b":318}]}],"statement":"INSERT INTO env_builds (\n  id, status, made_by, has_memory, vcpu, ram_mb, total_disk_size_mb, envd_version, cluster_node_id, held_until\n) VALUES (\n  :buildId!, 'snapshotting', :madeBy!, :hasMemory!, :cpuCount!, :memoryMiB!, NULLIF(:diskMiB!::integer, 0), :envdVersion!, :nodeId!,\n  now() + make_interval(secs => :holdS!::double precision)\n)"};
+const addSealedBuildIR: any = {"usedParamSet":{"buildId":true,"madeBy":true,"hasMemory":true,"cpuCount":true,"memoryMiB":true,"diskMiB":true,"envdVersion":true,"nodeId":true,"holdS":true,"runtimes":true,"kernelVersion":true},"params":[{"name":"buildId","required":true,"transform":{"type":"scalar"},"locs":[{"a":177,"b":185}]},{"name":"madeBy","required":true,"transform":{"type":"scalar"},"locs":[{"a":204,"b":211}]},{"name":"hasMemory","required":true,"transform":{"type":"scalar"},"locs":[{"a":214,"b":224}]},{"name":"cpuCount","required":true,"transform":{"type":"scalar"},"locs":[{"a":227,"b":236}]},{"name":"memoryMiB","required":true,"transform":{"type":"scalar"},"locs":[{"a":239,"b":249}]},{"name":"diskMiB","required":true,"transform":{"type":"scalar"},"locs":[{"a":259,"b":267}]},{"name":"envdVersion","required":true,"transform":{"type":"scalar"},"locs":[{"a":283,"b":295}]},{"name":"nodeId","required":true,"transform":{"type":"scalar"},"locs":[{"a":298,"b":305}]},{"name":"holdS","required":true,"transform":{"type":"scalar"},"locs":[{"a":340,"b":346}]},{"name":"runtimes","required":true,"transform":{"type":"scalar"},"locs":[{"a":370,"b":379}]},{"name":"kernelVersion","required":true,"transform":{"type":"scalar"},"locs":[{"a":389,"b":403}]}],"statement":"INSERT INTO env_builds (\n  id, status, made_by, has_memory, vcpu, ram_mb, total_disk_size_mb, envd_version, cluster_node_id, held_until,\n  runtimes, kernel_version\n) VALUES (\n  :buildId!, 'snapshotting', :madeBy!, :hasMemory!, :cpuCount!, :memoryMiB!, NULLIF(:diskMiB!::integer, 0), :envdVersion!, :nodeId!,\n  now() + make_interval(secs => :holdS!::double precision),\n  :runtimes!, NULLIF(:kernelVersion!::text, '')\n)"};
 
 /**
  * Query generated from SQL:
  * ```
  * INSERT INTO env_builds (
- *   id, status, made_by, has_memory, vcpu, ram_mb, total_disk_size_mb, envd_version, cluster_node_id, held_until
+ *   id, status, made_by, has_memory, vcpu, ram_mb, total_disk_size_mb, envd_version, cluster_node_id, held_until,
+ *   runtimes, kernel_version
  * ) VALUES (
  *   :buildId!, 'snapshotting', :madeBy!, :hasMemory!, :cpuCount!, :memoryMiB!, NULLIF(:diskMiB!::integer, 0), :envdVersion!, :nodeId!,
- *   now() + make_interval(secs => :holdS!::double precision)
+ *   now() + make_interval(secs => :holdS!::double precision),
+ *   :runtimes!, NULLIF(:kernelVersion!::text, '')
  * )
  * ```
  */

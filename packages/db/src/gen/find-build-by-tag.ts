@@ -2,6 +2,8 @@
 /** Types generated for queries found in "queries/find-build-by-tag.sql" */
 import { PreparedQuery } from '@pgtyped/runtime';
 
+export type stringArray = (string)[];
+
 /** 'FindBuildByTag' parameters type */
 export interface IFindBuildByTagParams {
   tag: string;
@@ -14,6 +16,7 @@ export interface IFindBuildByTagResult {
   diskMiB: number | null;
   envdVersion: string | null;
   memoryMiB: number;
+  runtimes: stringArray;
   statusGroup: string;
   vcpu: number;
 }
@@ -24,14 +27,15 @@ export interface IFindBuildByTagQuery {
   result: IFindBuildByTagResult;
 }
 
-const findBuildByTagIR: any = {"usedParamSet":{"templateId":true,"tag":true},"params":[{"name":"templateId","required":true,"transform":{"type":"scalar"},"locs":[{"a":348,"b":359}]},{"name":"tag","required":true,"transform":{"type":"scalar"},"locs":[{"a":393,"b":397}]}],"statement":"SELECT\n  env_builds.id AS \"buildId\", env_builds.status_group AS \"statusGroup!\", env_builds.vcpu, env_builds.ram_mb AS \"memoryMiB\",\n  env_builds.total_disk_size_mb AS \"diskMiB\", env_builds.envd_version AS \"envdVersion\"\nFROM env_build_assignments\nJOIN env_builds ON env_builds.id = env_build_assignments.build_id\nWHERE env_build_assignments.env_id = :templateId! AND env_build_assignments.tag = :tag!\n  AND env_builds.status_group = 'ready'\nORDER BY env_build_assignments.created_at DESC\nLIMIT 1"};
+const findBuildByTagIR: any = {"usedParamSet":{"templateId":true,"tag":true},"params":[{"name":"templateId","required":true,"transform":{"type":"scalar"},"locs":[{"a":386,"b":397}]},{"name":"tag","required":true,"transform":{"type":"scalar"},"locs":[{"a":431,"b":435}]}],"statement":"SELECT\n  env_builds.id AS \"buildId\", env_builds.status_group AS \"statusGroup!\", env_builds.vcpu, env_builds.ram_mb AS \"memoryMiB\",\n  env_builds.total_disk_size_mb AS \"diskMiB\", env_builds.envd_version AS \"envdVersion\",\n  env_builds.runtimes AS \"runtimes!\"\nFROM env_build_assignments\nJOIN env_builds ON env_builds.id = env_build_assignments.build_id\nWHERE env_build_assignments.env_id = :templateId! AND env_build_assignments.tag = :tag!\n  AND env_builds.status_group = 'ready'\nORDER BY env_build_assignments.created_at DESC\nLIMIT 1"};
 
 /**
  * Query generated from SQL:
  * ```
  * SELECT
  *   env_builds.id AS "buildId", env_builds.status_group AS "statusGroup!", env_builds.vcpu, env_builds.ram_mb AS "memoryMiB",
- *   env_builds.total_disk_size_mb AS "diskMiB", env_builds.envd_version AS "envdVersion"
+ *   env_builds.total_disk_size_mb AS "diskMiB", env_builds.envd_version AS "envdVersion",
+ *   env_builds.runtimes AS "runtimes!"
  * FROM env_build_assignments
  * JOIN env_builds ON env_builds.id = env_build_assignments.build_id
  * WHERE env_build_assignments.env_id = :templateId! AND env_build_assignments.tag = :tag!

@@ -4,6 +4,8 @@ import { PreparedQuery } from '@pgtyped/runtime';
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
+export type stringArray = (string)[];
+
 /** 'FindBuild' parameters type */
 export interface IFindBuildParams {
   buildId: string;
@@ -18,6 +20,7 @@ export interface IFindBuildResult {
   nodeId: string | null;
   readyCmd: string | null;
   reason: Json | null;
+  runtimes: stringArray | null;
   startCmd: string | null;
   status: string;
   statusGroup: string;
@@ -33,7 +36,7 @@ export interface IFindBuildQuery {
   result: IFindBuildResult;
 }
 
-const findBuildIR: any = {"usedParamSet":{"templateId":true,"buildId":true},"params":[{"name":"templateId","required":true,"transform":{"type":"scalar"},"locs":[{"a":600,"b":611}]},{"name":"buildId","required":true,"transform":{"type":"scalar"},"locs":[{"a":633,"b":641}]}],"statement":"SELECT\n  env_builds.id AS \"buildId\", env_builds.status, env_builds.status_group AS \"statusGroup!\", env_builds.reason,\n  env_builds.vcpu, env_builds.ram_mb AS \"memoryMiB\", env_builds.total_disk_size_mb AS \"diskMiB\",\n  env_builds.version, env_builds.start_cmd AS \"startCmd\", env_builds.ready_cmd AS \"readyCmd\",\n  env_builds.cluster_node_id AS \"nodeId\", envs.id AS \"templateId!\", envs.team_id AS \"teamId!\"\nFROM env_build_assignments\nJOIN env_builds ON env_builds.id = env_build_assignments.build_id\nJOIN active_envs AS envs ON envs.id = env_build_assignments.env_id\nWHERE env_build_assignments.env_id = :templateId! AND env_builds.id = :buildId!\nLIMIT 1"};
+const findBuildIR: any = {"usedParamSet":{"templateId":true,"buildId":true},"params":[{"name":"templateId","required":true,"transform":{"type":"scalar"},"locs":[{"a":630,"b":641}]},{"name":"buildId","required":true,"transform":{"type":"scalar"},"locs":[{"a":663,"b":671}]}],"statement":"SELECT\n  env_builds.id AS \"buildId\", env_builds.status, env_builds.status_group AS \"statusGroup!\", env_builds.reason,\n  env_builds.vcpu, env_builds.ram_mb AS \"memoryMiB\", env_builds.total_disk_size_mb AS \"diskMiB\",\n  env_builds.version, env_builds.start_cmd AS \"startCmd\", env_builds.ready_cmd AS \"readyCmd\",\n  env_builds.cluster_node_id AS \"nodeId\", envs.id AS \"templateId!\", envs.team_id AS \"teamId!\", envs.runtimes AS \"runtimes?\"\nFROM env_build_assignments\nJOIN env_builds ON env_builds.id = env_build_assignments.build_id\nJOIN active_envs AS envs ON envs.id = env_build_assignments.env_id\nWHERE env_build_assignments.env_id = :templateId! AND env_builds.id = :buildId!\nLIMIT 1"};
 
 /**
  * Query generated from SQL:
@@ -42,7 +45,7 @@ const findBuildIR: any = {"usedParamSet":{"templateId":true,"buildId":true},"par
  *   env_builds.id AS "buildId", env_builds.status, env_builds.status_group AS "statusGroup!", env_builds.reason,
  *   env_builds.vcpu, env_builds.ram_mb AS "memoryMiB", env_builds.total_disk_size_mb AS "diskMiB",
  *   env_builds.version, env_builds.start_cmd AS "startCmd", env_builds.ready_cmd AS "readyCmd",
- *   env_builds.cluster_node_id AS "nodeId", envs.id AS "templateId!", envs.team_id AS "teamId!"
+ *   env_builds.cluster_node_id AS "nodeId", envs.id AS "templateId!", envs.team_id AS "teamId!", envs.runtimes AS "runtimes?"
  * FROM env_build_assignments
  * JOIN env_builds ON env_builds.id = env_build_assignments.build_id
  * JOIN active_envs AS envs ON envs.id = env_build_assignments.env_id

@@ -2,6 +2,8 @@
 /** Types generated for queries found in "queries/find-template.sql" */
 import { PreparedQuery } from '@pgtyped/runtime';
 
+export type stringArray = (string)[];
+
 /** 'FindTemplate' parameters type */
 export interface IFindTemplateParams {
   includesBare: boolean;
@@ -13,6 +15,7 @@ export interface IFindTemplateParams {
 export interface IFindTemplateResult {
   alias: string | null;
   isPublic: boolean;
+  runtimes: stringArray | null;
   teamId: string;
   templateId: string;
 }
@@ -23,13 +26,13 @@ export interface IFindTemplateQuery {
   result: IFindTemplateResult;
 }
 
-const findTemplateIR: any = {"usedParamSet":{"name":true,"namespace":true,"includesBare":true},"params":[{"name":"name","required":true,"transform":{"type":"scalar"},"locs":[{"a":458,"b":463},{"a":600,"b":605}]},{"name":"namespace","required":true,"transform":{"type":"scalar"},"locs":[{"a":482,"b":492}]},{"name":"includesBare","required":true,"transform":{"type":"scalar"},"locs":[{"a":498,"b":511},{"a":611,"b":624}]}],"statement":"SELECT\n  envs.id AS \"templateId!\", envs.team_id AS \"teamId!\", envs.public AS \"isPublic!\",\n  COALESCE(found.alias, (\n    SELECT alias FROM env_aliases WHERE env_aliases.env_id = envs.id ORDER BY created_at LIMIT 1\n  )) AS \"alias?\"\n-- Who is asked for, most specific first: the name in the given namespaces, the bare name, then the raw id.\nFROM (\n  SELECT env_id, alias, CASE WHEN namespace IS NULL THEN 2 ELSE 1 END AS rank\n  FROM env_aliases\n  WHERE alias = :name! AND (namespace = :namespace! OR (:includesBare!::boolean AND namespace IS NULL))\n  UNION ALL\n  SELECT id, NULL, 3 FROM envs WHERE id = :name! AND :includesBare!::boolean\n) AS found\nJOIN active_envs AS envs ON envs.id = found.env_id\n-- What stands behind a paused sandbox is nobody's to start from.\nWHERE envs.source <> 'snapshot'\nORDER BY found.rank\nLIMIT 1"};
+const findTemplateIR: any = {"usedParamSet":{"name":true,"namespace":true,"includesBare":true},"params":[{"name":"name","required":true,"transform":{"type":"scalar"},"locs":[{"a":488,"b":493},{"a":630,"b":635}]},{"name":"namespace","required":true,"transform":{"type":"scalar"},"locs":[{"a":512,"b":522}]},{"name":"includesBare","required":true,"transform":{"type":"scalar"},"locs":[{"a":528,"b":541},{"a":641,"b":654}]}],"statement":"SELECT\n  envs.id AS \"templateId!\", envs.team_id AS \"teamId!\", envs.public AS \"isPublic!\", envs.runtimes AS \"runtimes?\",\n  COALESCE(found.alias, (\n    SELECT alias FROM env_aliases WHERE env_aliases.env_id = envs.id ORDER BY created_at LIMIT 1\n  )) AS \"alias?\"\n-- Who is asked for, most specific first: the name in the given namespaces, the bare name, then the raw id.\nFROM (\n  SELECT env_id, alias, CASE WHEN namespace IS NULL THEN 2 ELSE 1 END AS rank\n  FROM env_aliases\n  WHERE alias = :name! AND (namespace = :namespace! OR (:includesBare!::boolean AND namespace IS NULL))\n  UNION ALL\n  SELECT id, NULL, 3 FROM envs WHERE id = :name! AND :includesBare!::boolean\n) AS found\nJOIN active_envs AS envs ON envs.id = found.env_id\n-- What stands behind a paused sandbox is nobody's to start from.\nWHERE envs.source <> 'snapshot'\nORDER BY found.rank\nLIMIT 1"};
 
 /**
  * Query generated from SQL:
  * ```
  * SELECT
- *   envs.id AS "templateId!", envs.team_id AS "teamId!", envs.public AS "isPublic!",
+ *   envs.id AS "templateId!", envs.team_id AS "teamId!", envs.public AS "isPublic!", envs.runtimes AS "runtimes?",
  *   COALESCE(found.alias, (
  *     SELECT alias FROM env_aliases WHERE env_aliases.env_id = envs.id ORDER BY created_at LIMIT 1
  *   )) AS "alias?"

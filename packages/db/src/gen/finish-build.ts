@@ -4,13 +4,17 @@ import { PreparedQuery } from '@pgtyped/runtime';
 
 export type NumberOrString = number | string;
 
+export type stringArray = (string)[];
+
 /** 'FinishBuild' parameters type */
 export interface IFinishBuildParams {
   buildId: string;
   diskBytes: NumberOrString;
   envdVersion: string;
   hasMemory: boolean;
+  kernelVersion: string;
   memoryBytes: NumberOrString;
+  runtimes: stringArray;
 }
 
 /** 'FinishBuild' return type */
@@ -24,14 +28,14 @@ export interface IFinishBuildQuery {
   result: IFinishBuildResult;
 }
 
-const finishBuildIR: any = {"usedParamSet":{"envdVersion":true,"diskBytes":true,"memoryBytes":true,"hasMemory":true,"buildId":true},"params":[{"name":"envdVersion","required":true,"transform":{"type":"scalar"},"locs":[{"a":59,"b":71}]},{"name":"diskBytes","required":true,"transform":{"type":"scalar"},"locs":[{"a":87,"b":97}]},{"name":"memoryBytes","required":true,"transform":{"type":"scalar"},"locs":[{"a":115,"b":127}]},{"name":"hasMemory","required":true,"transform":{"type":"scalar"},"locs":[{"a":145,"b":155}]},{"name":"buildId","required":true,"transform":{"type":"scalar"},"locs":[{"a":209,"b":217}]}],"statement":"UPDATE env_builds SET\n  status = 'success', envd_version = :envdVersion!, disk_bytes = :diskBytes!, memory_bytes = :memoryBytes!,\n  has_memory = :hasMemory!, finished_at = now(), updated_at = now()\nWHERE id = :buildId! AND status = 'building'\nRETURNING env_id AS \"templateId\""};
+const finishBuildIR: any = {"usedParamSet":{"envdVersion":true,"diskBytes":true,"memoryBytes":true,"hasMemory":true,"runtimes":true,"kernelVersion":true,"buildId":true},"params":[{"name":"envdVersion","required":true,"transform":{"type":"scalar"},"locs":[{"a":59,"b":71}]},{"name":"diskBytes","required":true,"transform":{"type":"scalar"},"locs":[{"a":87,"b":97}]},{"name":"memoryBytes","required":true,"transform":{"type":"scalar"},"locs":[{"a":115,"b":127}]},{"name":"hasMemory","required":true,"transform":{"type":"scalar"},"locs":[{"a":145,"b":155}]},{"name":"runtimes","required":true,"transform":{"type":"scalar"},"locs":[{"a":169,"b":178}]},{"name":"kernelVersion","required":true,"transform":{"type":"scalar"},"locs":[{"a":205,"b":219}]},{"name":"buildId","required":true,"transform":{"type":"scalar"},"locs":[{"a":284,"b":292}]}],"statement":"UPDATE env_builds SET\n  status = 'success', envd_version = :envdVersion!, disk_bytes = :diskBytes!, memory_bytes = :memoryBytes!,\n  has_memory = :hasMemory!, runtimes = :runtimes!, kernel_version = NULLIF(:kernelVersion!::text, ''), finished_at = now(), updated_at = now()\nWHERE id = :buildId! AND status = 'building'\nRETURNING env_id AS \"templateId\""};
 
 /**
  * Query generated from SQL:
  * ```
  * UPDATE env_builds SET
  *   status = 'success', envd_version = :envdVersion!, disk_bytes = :diskBytes!, memory_bytes = :memoryBytes!,
- *   has_memory = :hasMemory!, finished_at = now(), updated_at = now()
+ *   has_memory = :hasMemory!, runtimes = :runtimes!, kernel_version = NULLIF(:kernelVersion!::text, ''), finished_at = now(), updated_at = now()
  * WHERE id = :buildId! AND status = 'building'
  * RETURNING env_id AS "templateId"
  * ```
