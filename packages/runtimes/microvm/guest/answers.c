@@ -1,5 +1,5 @@
-/* Each request is checked for its size and done by a child of its own, so that none can hold or end the agent: a file
- * system the sandbox serves itself may never answer while the sandbox is frozen. */
+/* Each request is checked for its size. What touches the sandbox's files or sockets is done by a child of its own, so that
+ * it can neither hold nor end the agent: a file system the sandbox serves itself may never answer while it is frozen. */
 #include "agent.h"
 
 #include <errno.h>
@@ -29,14 +29,8 @@ static void refuse(struct answer *out, const char *why) {
 /* What a child does in the sandbox. */
 static void work(const struct agent *agent, const struct frame *frame, char *payload) {
     if (frame->what == ASK_IDENTITY) take_identity(agent->sandbox, payload);
-    else if (frame->what == ASK_FREEZE) freeze_sandbox(true);
-    else if (frame->what == ASK_THAW) freeze_sandbox(false);
     else if (frame->what == ASK_SYNC) sync();
-    else if (frame->what == ASK_PIDS) {
-        uint32_t most;
-        memcpy(&most, payload, sizeof most);
-        limit_pids(most);
-    } else {
+    else {
         end_outside_connections();
         forget_neighbours();
     }
@@ -118,6 +112,16 @@ void answer_to(const struct agent *agent, const struct frame *frame, const unsig
         memcpy(text, payload, 16);
         out->length = 16 + say_hello(agent, text + 16, MOST_TOLD - 16);
         return;
+    case ASK_FREEZE:
+    case ASK_THAW:
+        if (freeze_sandbox(frame->what == ASK_FREEZE) < 0) refuse(out, strerror(errno));
+        return;
+    case ASK_PIDS: {
+        uint32_t most;
+        memcpy(&most, payload, sizeof most);
+        if (limit_pids(most) < 0) refuse(out, strerror(errno));
+        return;
+    }
     case ASK_CLOCK: set_clock(payload); return;
     case ASK_ENTROPY: add_entropy(payload, frame->length); return;
     case ASK_STATS: out->length = list_stats(text, MOST_TOLD); return;

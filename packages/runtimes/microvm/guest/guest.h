@@ -44,8 +44,9 @@ int open_log(pid_t sandbox);
 void enter_sandbox(pid_t sandbox);
 
 void make_sandbox_cgroup(const struct boot *boot);
-void freeze_sandbox(bool frozen);
-void limit_pids(unsigned most);
+/* 0, or -1 with errno set. */
+int freeze_sandbox(bool frozen);
+int limit_pids(unsigned most);
 
 /* Boot failed, or the sandbox has ended: tells the host, and ends the machine. Never returns. */
 void end_machine(const char *notice) __attribute__((noreturn));

@@ -1,4 +1,5 @@
 /** What every runtime of virtual machines shares: the guest's kernel and first program, its disks, and the way to speak to it. */
+export { type AgentOptions, connectAgent } from "./agent/connect-agent";
 export type {
   AgentStream,
   ConnectAgent,
@@ -6,9 +7,11 @@ export type {
   GuestHello,
   GuestIdentity,
   GuestResume,
-  GuestState,
   GuestStats,
 } from "./agent/types";
+export { unixSocketStream } from "./agent/unix-stream";
+export { type BlankDiskFormat, ensureBlankDisk } from "./disks/blank-disk";
+export { ensureLayerImage } from "./disks/layer-image";
 export {
   type DiskPiece,
   LAYERS_MAX,

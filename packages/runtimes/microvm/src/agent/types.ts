@@ -13,17 +13,13 @@ export type AgentStream = {
 
 export type ConnectAgent = (signal: AbortSignal) => Promise<AgentStream>;
 
-export type GuestState = "starting" | "running" | "ended" | "failed";
-
 export type GuestHello = {
   readonly protocol: number;
-  /** `running` once the guest layer's init has been started; `failed` when the guest could not boot. */
-  readonly state: GuestState;
-  /** Why it failed; empty otherwise. The guest's own words. */
-  readonly reason: string;
   /** As `uname -r` has it. */
   readonly kernel: string;
   readonly uptimeMs: number;
+  /** Not so in a guest that was booted to see whether guests boot. */
+  readonly hasSandbox: boolean;
 };
 
 export type GuestStats = {
@@ -42,7 +38,7 @@ export type GuestStats = {
 /** Who the guest is from now on. A new machine id and boot id are made inside. */
 export type GuestIdentity = { readonly hostname: string; readonly gateway: string };
 
-/** All that a guest needs between `cont` and its first own instruction, in one round trip. */
+/** All that a guest needs between `cont` and its first own instruction. */
 export type GuestResume = {
   /** 32 to 256 bytes of the host's randomness, credited and reseeded at once. */
   readonly entropy: Uint8Array;
@@ -50,6 +46,8 @@ export type GuestResume = {
   readonly identity?: GuestIdentity;
   /** Ends connections to the outside, forgets neighbours. */
   readonly network: boolean;
+  /** Absent: as many processes as before. */
+  readonly pidsMax?: number;
   /** Lets the sandbox's processes run on, after everything else is done; left frozen when anything before failed. */
   readonly thaw: boolean;
 };
@@ -69,6 +67,7 @@ export type GuestAgent = AsyncDisposable & {
   addEntropy(bytes: Uint8Array): Promise<void>;
   setIdentity(identity: GuestIdentity): Promise<void>;
   resetNetwork(): Promise<void>;
+  limitPids(pidsMax: number): Promise<void>;
   /** Clock first and last; the rest in between, in the order of `GuestResume`. */
   resume(wanted: GuestResume): Promise<void>;
   stats(): Promise<GuestStats>;

@@ -8,7 +8,7 @@ import { ensureInitramfs } from "./initramfs";
 export type GuestKernel = {
   /** As `uname -r` has it inside, e.g. `6.1.0-56-cloud-amd64`. */
   readonly version: string;
-  /** Of the ELF: sealed memory is good for this kernel only. */
+  /** Of the ELF and the modules' image together: sealed memory is good for these bytes only. */
   readonly sha256: string;
   /** An ELF with a PVH entry. */
   readonly vmlinuxPath: string;
@@ -22,7 +22,7 @@ export type GuestKernel = {
 export type KernelNote = { readonly version: string; readonly sha256: string };
 
 /**
- * Reads the note only; whoever boots it may check the file with `digestKernel`. Makes the initramfs out of the kernel's
+ * Reads the note only; whoever doubts the files compares them by `digestKernel`. Makes the initramfs out of the kernel's
  * boot modules and `initPath` when it is not there: some 10 ms, once per init.
  * @param of.directory one of `/var/cache/sandlot/kernels/<version>-<hash>`
  * @param of.initPath the guest's first program, `dist/vm-init`
@@ -53,9 +53,14 @@ async function readNote(directory: string): Promise<KernelNote> {
   }
 }
 
-/** @returns the hash of the file as it is now, in hex */
-export async function digestKernel(path: string): Promise<string> {
-  return createHash("sha256")
-    .update(await readFile(path))
-    .digest("hex");
+/** What `sha256` stands for. Reads 150 MB. */
+export async function digestKernel(directory: string): Promise<string> {
+  const hash = createHash("sha256");
+  for (const name of ["vmlinux", "modules.erofs"])
+    hash.update(
+      createHash("sha256")
+        .update(await readFile(join(directory, name)))
+        .digest(),
+    );
+  return hash.digest("hex");
 }
