@@ -26,6 +26,7 @@ export async function connectAgent(options: AgentOptions, signal: AbortSignal): 
   const session = await openSession(options.connect, leftMs, signal);
   try {
     const hello = await sayHello(session, { leftMs, waitedMs: withinMs, signal });
+    session.settle();
     return agentOf({ session, hello, answerMs });
   } catch (thrown) {
     session.close("it did not say hello");

@@ -34,50 +34,60 @@ export function encodeFrame(frame: Frame): Uint8Array {
  */
 export const FILLER = new Uint8Array(HEAD_BYTES + MOST_ASKED);
 
-/** Finds whole frames in a stream that may begin, and be cut, anywhere. Holds at most one frame's bytes. */
+/** Finds whole frames in a stream that may begin, and be cut, anywhere. Holds at most one frame's bytes and what came last. */
 export class FrameReader {
+  /**
+   * True until the line is known to be one's own: a frame that seems to be under way may then be half of an old one, and
+   * whole ones are looked for behind it. False after that, since a frame may hold another one's bytes.
+   */
+  isSearching = true;
   #held: Buffer = Buffer.alloc(0);
+
+  get heldBytes(): number {
+    return this.#held.length;
+  }
 
   /** @returns the frames that these bytes complete; what is none is dropped */
   take(bytes: Uint8Array): Frame[] {
     this.#held = Buffer.concat([this.#held, bytes]);
     const found: Frame[] = [];
-    for (;;) {
-      const next = this.#next();
-      if (next === undefined) return found;
-      if (next !== "dropped") found.push(next);
-    }
+    for (let next = this.#next(); next !== undefined; next = this.#next()) found.push(next);
+    return found;
   }
 
-  #next(): Frame | "dropped" | undefined {
+  #next(): Frame | undefined {
     const held = this.#held;
-    const at = held.indexOf(MARK_BYTES);
-    if (at !== 0) {
-      // The mark may have begun in the last three bytes.
-      const keepFrom = at > 0 ? at : Math.max(0, held.length - 3);
-      this.#held = held.subarray(keepFrom);
-      return at > 0 ? "dropped" : undefined;
+    let keepFrom: number | undefined;
+    for (let at = held.indexOf(MARK_BYTES); at >= 0; at = held.indexOf(MARK_BYTES, at + 1)) {
+      const found = frameAt(held, at);
+      if (typeof found === "object") {
+        this.#held = held.subarray(at + HEAD_BYTES + found.payload.length);
+        return found;
+      }
+      if (found === "none") continue;
+      keepFrom ??= at;
+      if (!this.isSearching) break;
     }
-    if (held.length < HEAD_BYTES) return undefined;
-    const length = held.readUInt32LE(12);
-    if (length > MOST_TOLD) return this.#drop();
-    const end = HEAD_BYTES + length;
-    if (held.length < end) return undefined;
-    const whole = Buffer.from(held.subarray(0, end));
-    const sum = whole.readUInt32LE(16);
-    whole.writeUInt32LE(0, 16);
-    if (crc32(whole) !== sum) return this.#drop();
-    this.#held = held.subarray(end);
-    return {
-      id: whole.readUInt32LE(4),
-      what: whole.readUInt16LE(8),
-      failed: whole.readUInt16LE(10) !== 0,
-      payload: whole.subarray(HEAD_BYTES),
-    };
+    // The mark may have begun in the last three bytes.
+    this.#held = held.subarray(keepFrom ?? Math.max(0, held.length - 3));
+    return undefined;
   }
+}
 
-  #drop(): "dropped" {
-    this.#held = this.#held.subarray(1);
-    return "dropped";
-  }
+function frameAt(held: Buffer, at: number): Frame | "none" | "under way" {
+  if (held.length - at < HEAD_BYTES) return "under way";
+  const length = held.readUInt32LE(at + 12);
+  if (length > MOST_TOLD) return "none";
+  const end = at + HEAD_BYTES + length;
+  if (held.length < end) return "under way";
+  const whole = Buffer.from(held.subarray(at, end));
+  const sum = whole.readUInt32LE(16);
+  whole.writeUInt32LE(0, 16);
+  if (crc32(whole) !== sum) return "none";
+  return {
+    id: whole.readUInt32LE(4),
+    what: whole.readUInt16LE(8),
+    failed: whole.readUInt16LE(10) !== 0,
+    payload: whole.subarray(HEAD_BYTES),
+  };
 }

@@ -48,6 +48,11 @@ export class AgentSession {
     stream.write(FILLER);
   }
 
+  /** The guest has answered this session: the line holds nothing older any more. */
+  settle(): void {
+    this.#reader.isSearching = false;
+  }
+
   get isOpen(): boolean {
     return this.#closed === undefined;
   }
