@@ -84,6 +84,27 @@ describe("ssh with a registered key", () => {
     assert.match(text, /\/dev\/pts\//);
   });
 
+  it("tells the program when the terminal's size changes", async () => {
+    const remote = "trap stty\\ size WINCH; stty size; echo waiting; for n in $(seq 100); do sleep 0.1; done";
+    const client = ["ssh", ...options(), "-tt", `${sandbox.sandboxId}@127.0.0.1`, `"${remote.replaceAll("$", "\\$")}"`];
+    const here = `stty rows 33 cols 77; (read; stty rows 44 cols 99) < ${dir}/go & exec ${client.join(" ")}`;
+    await run("mkfifo", [join(dir, "go")]);
+    writeFileSync(join(dir, "resize.sh"), here.replace("stty rows 44 cols 99", "stty -F /dev/tty rows 44 cols 99"));
+    const child = spawn("script", ["-qec", `bash ${join(dir, "resize.sh")}`, "/dev/null"], { stdio: "pipe" });
+    let text = "";
+    child.stdout.on("data", (bytes) => {
+      text += bytes;
+    });
+    try {
+      await until(() => text.includes("waiting"), { what: "the program" });
+      assert.match(text, /33 77/);
+      writeFileSync(join(dir, "go"), "\n");
+      await until(() => text.includes("44 99"), { what: "the new size" });
+    } finally {
+      child.kill();
+    }
+  });
+
   it("ends the program when the client goes away", async () => {
     const child = spawn("ssh", [...options(), "-tt", `${sandbox.sandboxId}@127.0.0.1`, "sleep 4321"], {
       stdio: "pipe",

@@ -58,6 +58,22 @@ describe("a domain alone", () => {
     }
   });
 
+  it("leads to the place where images are pushed, by name", async () => {
+    const words = [
+      "-sS",
+      "--cacert",
+      join(dataDir, "ca.crt"),
+      "-o",
+      "/dev/null",
+      "-w",
+      "%{http_code} %header{www-authenticate}",
+    ];
+    const url = `https://docker.${domain}:${ports.tls}/v2/`;
+    const stranger = await inside(["curl", ...words, url]);
+    assert.match(stranger.stdout, /^401 /, stranger.stderr);
+    assert.match(stranger.stdout, new RegExp(`docker\\.${domain.replaceAll(".", "\\.")}`));
+  });
+
   it("is trusted by nobody who was not told to, and for no other name", async () => {
     const ca = join(dataDir, "ca.crt");
     const untold = await inside(["curl", "-sS", `https://api.${domain}:${ports.tls}/health`]);

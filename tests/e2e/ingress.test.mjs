@@ -158,7 +158,8 @@ describe("ports that are not public", () => {
     assert.equal(first.status, 302);
     assert.equal(first.headers.location, "/p?a=1");
     const [cookie] = first.headers["set-cookie"][0].split(";");
-    assert.match(first.headers["set-cookie"][0], /HttpOnly/);
+    assert.match(first.headers["set-cookie"][0], /HttpOnly;.*; Secure$/);
+    assert.match((await plain(at.host, linked, browser)).headers["set-cookie"][0], /; SameSite=Lax$/);
     const second = await secure(at.host, first.headers.location, { ...browser, Cookie: `mine=1; ${cookie}` });
     assert.equal(second.status, 200);
     const [path, headers] = JSON.parse(second.text);
@@ -170,6 +171,23 @@ describe("ports that are not public", () => {
     const { socket, said } = await open(at.host, "/ws", { Cookie: cookie });
     assert.doesNotMatch(JSON.stringify(said), /sandlot-link/);
     socket.terminate();
+  });
+
+  it("are reached by a link also while the sandbox is paused, and by no other", async () => {
+    const network = { allowPublicTraffic: false };
+    const { sandbox, host } = await serve({ network, lifecycle: { onTimeout: "pause", autoResume: true } });
+    const { json } = await api("POST", `/sandboxes/${sandbox.sandboxId}/links`, { body: { port: 3000, ttl: 60 } });
+    const { search } = new URL(json.url);
+    for (const [name, way] of WAYS) {
+      assert.equal((await api("POST", `/sandboxes/${sandbox.sandboxId}/pause`, {})).status, 204, name);
+      const stranger = await way(host, `/${search.slice(0, -3)}xyz`);
+      assert.equal(stranger.status, 403, name);
+      assert.equal((await sandbox.getInfo()).state, "paused", name);
+      const entered = await way(host, `/woken${search}`);
+      assert.equal(entered.status, 200, name);
+      assert.equal(JSON.parse(entered.text)[0], "/woken");
+      assert.equal((await sandbox.getInfo()).state, "running", name);
+    }
   });
 
   it("shut out a link of another port, another sandbox, a longer time, and none at all", async () => {

@@ -64,6 +64,13 @@ export const SETUP = {
   },
   warm: { kind: "whole", sample: "n", help: "sandboxes of base kept ready (4 to 64, one per 384 MiB of memory)" },
   "max-sandboxes": { kind: "whole", sample: "n", help: "sandboxes that may run at once on this machine (200)" },
+  "sandbox-connections": {
+    kind: "whole",
+    sample: "n",
+    help: "connections that one sandbox may have open to the outside (8192)",
+  },
+  "sandbox-connection-rate": { kind: "whole", sample: "n", help: "new ones in a second; 0 for any number (0)" },
+  "sandbox-bandwidth": { kind: "whole", sample: "KiB/s", help: "each way; 0 for no bound (0)" },
   "guest-ca": {
     kind: "text",
     sample: "file",
@@ -146,6 +153,9 @@ export function settingsRequest(flags: Readonly<Record<string, unknown>>): Setti
     tag: text("tag"),
     warm: whole("warm"),
     maxSandboxes: whole("max-sandboxes"),
+    sandboxConnections: whole("sandbox-connections"),
+    sandboxConnectionRate: whole("sandbox-connection-rate"),
+    sandboxBandwidthKiB: whole("sandbox-bandwidth"),
     guestCa: text("guest-ca"),
     guestProxy: text("guest-proxy"),
     dns: text("dns"),

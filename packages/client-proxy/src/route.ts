@@ -4,6 +4,7 @@ import {
   cleanPath,
   type Decision,
   ENVD_PORT,
+  type Forward,
   isInternalRoute,
   type ProxyRequest,
   parseTarget,
@@ -26,8 +27,11 @@ export type RouteParts = {
   readonly findSigner?: SignerFinder | undefined;
 };
 
-/** Where a request goes: to the node of its sandbox, after waking it if need be. Source: behaviour.md §3.2. */
-export async function route(parts: RouteParts, request: ProxyRequest): Promise<Decision> {
+/**
+ * Where a request goes: to the node of its sandbox, after waking it if need be. Source: behaviour.md §3.2.
+ * @param isSecure it came inside TLS
+ */
+export async function route(parts: RouteParts, request: ProxyRequest, isSecure: boolean): Promise<Decision> {
   const found = parseTarget(request.host, request.headers);
   const target = typeof found === "string" ? await findSigned(parts, request, found) : found;
   if ("kind" in target) return target;
@@ -39,11 +43,11 @@ export async function route(parts: RouteParts, request: ProxyRequest): Promise<D
   }
   try {
     const known = await parts.catalog.read(sandboxId);
-    if (known !== undefined) return forward({ parts, request, target, nodeIp: known.orchestratorIp });
+    if (known !== undefined) return forward({ parts, request, target, isSecure, nodeIp: known.orchestratorIp });
     const outcome = await parts.resume(askOf(request, target));
     switch (outcome.kind) {
       case "running":
-        return forward({ parts, request, target, nodeIp: outcome.nodeIp });
+        return forward({ parts, request, target, isSecure, nodeIp: outcome.nodeIp });
       case "not_found":
         return refuse(refusals.notFound(sandboxId));
       case "denied":
@@ -100,20 +104,38 @@ function askOf(request: ProxyRequest, target: SandboxTarget): ResumeAsk {
   };
 }
 
-function forward(of: { parts: RouteParts; request: ProxyRequest; target: SandboxTarget; nodeIp: string }): Decision {
+type Way = {
+  readonly parts: RouteParts;
+  readonly request: ProxyRequest;
+  readonly target: SandboxTarget;
+  readonly isSecure: boolean;
+  readonly nodeIp: string;
+};
+
+function forward(of: Way): Decision {
   return {
     kind: "forward",
     address: of.nodeIp,
     port: of.parts.orchestratorProxyPort,
     key: of.target.sandboxId,
     keepAlive: true,
-    ...changesOf(of.request, of.target),
+    ...changesOf(of),
     onFailure: () => UNREACHABLE,
   };
 }
 
+/** What of a request the node is shown otherwise. */
+function changesOf({ request, target, isSecure }: Way): Pick<Forward, "host" | "setHeaders"> {
+  const { host, setHeaders = [] } = addressOf(request, target);
+  // A browser that follows a link inside TLS is given a cookie that stays there.
+  const mayBeLink = isSecure && request.target.includes("?");
+  const isLink = mayBeLink && readLink(request.target, request.headers)?.from === "query";
+  const all = isLink ? [...setHeaders, ["X-Forwarded-Proto", "https"] as const] : setHeaders;
+  return { host, setHeaders: all.length === 0 ? undefined : all };
+}
+
 /** Addressed as `sandbox.<domain>` the guest is shown the name that is its own. Source: behaviour.md §3.1. */
-function changesOf({ host, headers }: ProxyRequest, target: SandboxTarget) {
+function addressOf({ host, headers }: ProxyRequest, target: SandboxTarget): Pick<Forward, "host" | "setHeaders"> {
   if (target.by === "name") return {};
   if (/^sandbox\../i.test(host)) {
     return {

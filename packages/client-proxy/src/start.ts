@@ -34,7 +34,7 @@ export async function startClientProxy(config: ClientProxyConfig, parts: { logge
   const proxy = held.use(
     startProxy(
       { listenHost: config.listenHost, listenPort: config.proxyPort },
-      { logger: logger.room("proxy"), decide: (request) => route(routeParts, request) },
+      { logger: logger.room("proxy"), decide: (request) => route(routeParts, request, false) },
     ),
   );
   const edge =
@@ -43,7 +43,7 @@ export async function startClientProxy(config: ClientProxyConfig, parts: { logge
       : held.use(
           await startEdge(
             { ...config.edge, listenHost, domain },
-            { logger: logger.room("edge"), route: (request) => route(routeParts, request) },
+            { logger: logger.room("edge"), route: (request) => route(routeParts, request, true) },
           ),
         );
   if (config.nameServer !== undefined) {

@@ -60,7 +60,12 @@ type Seen = {
 };
 
 /** One HTTP/2 request over a connection of its own. */
-async function ask(port: number, headers: http2.OutgoingHttpHeaders, body?: string | Buffer | null): Promise<Seen> {
+async function ask(
+  port: number,
+  headers: http2.OutgoingHttpHeaders,
+  body?: string | Buffer | null,
+  trailers?: http2.OutgoingHttpHeaders,
+): Promise<Seen> {
   const session = http2.connect(`https://80-abc.a.test:${port}`, {
     ca: pair.cert,
     createConnection: () =>
@@ -68,7 +73,11 @@ async function ask(port: number, headers: http2.OutgoingHttpHeaders, body?: stri
   });
   session.on("error", () => undefined);
   try {
-    const stream = session.request({ ":path": "/", ...headers }, { endStream: body === undefined });
+    const stream = session.request(
+      { ":path": "/", ...headers },
+      { endStream: body === undefined, waitForTrailers: trailers !== undefined },
+    );
+    stream.on("wantTrailers", () => stream.sendTrailers(trailers ?? {}));
     if (body !== undefined && body !== null) stream.end(body);
     const seen: Seen = { status: 0, headers: {}, body: "", trailers: {}, code: -1 };
     stream.on("response", (got) => {
@@ -124,6 +133,18 @@ describe("HTTP/2 at the edge", () => {
     await using proxy = await tlsProxyTo(guest.port);
     const seen = await ask(proxy.port, {});
     expect([seen.status, seen.body, seen.trailers["x-sum"]]).toEqual([200, "hi", "7"]);
+  });
+
+  it("passes a request's trailers on, but those that belong into a head", async () => {
+    await using guest = await startScripted(() => "HTTP/1.1 204 No Content\r\n\r\n");
+    await using proxy = await tlsProxyTo(guest.port);
+    const trailers = { "x-sum": "7", "x-two": "8", authorization: "late" };
+    expect((await ask(proxy.port, { ":method": "POST" }, "hello", trailers)).status).toBe(204);
+    expect(guest.received()).toEndWith("\r\n5\r\nhello\r\n0\r\nx-sum: 7\r\nx-two: 8\r\n\r\n");
+    expect((await ask(proxy.port, { ":method": "POST" }, "", { "x-sum": "8" })).status).toBe(204);
+    expect(guest.received()).toEndWith("\r\n\r\n0\r\nx-sum: 8\r\n\r\n");
+    expect((await ask(proxy.port, { ":method": "POST", "content-length": "5" }, "world", trailers)).status).toBe(204);
+    expect(guest.received()).toEndWith("\r\n\r\nworld");
   });
 
   it("gives a HEAD its length and no body, and a 304 neither", async () => {

@@ -30,6 +30,8 @@ test.each([
   [{ portBase: 65_530 }, "must be a port"],
   [{ guestCa: "/no/such.pem" }, "--guest-ca"],
   [{ storage: "tape" }, "--storage"],
+  [{ sandboxConnections: 0 }, "--sandbox-connections"],
+  [{ sandboxBandwidthKiB: 5_000_000 }, "--sandbox-bandwidth"],
 ])("refuses %o and names the flag", (wrong, word) => {
   expect(() => resolveSettings({ dataDir: "/nowhere", ...wrong }, cidr)).toThrow(word);
 });

@@ -52,6 +52,10 @@ export type Settings = {
   /** Machines of `base` kept ready to be claimed. */
   readonly warm: number;
   readonly maxSandboxes: number;
+  /** Bounds of what one sandbox takes of the network; undefined leaves them to the node. */
+  readonly sandboxConnections: number | undefined;
+  readonly sandboxConnectionRate: number | undefined;
+  readonly sandboxBandwidthKiB: number | undefined;
   readonly guestCa: string | undefined;
   readonly guestProxy: string | undefined;
   /** Name servers behind the one that guests ask, with commas between; undefined or `host` for the host's own. */
@@ -84,6 +88,9 @@ export type SettingsRequest = {
   readonly slotCidr?: string | undefined;
   readonly warm?: number | undefined;
   readonly maxSandboxes?: number | undefined;
+  readonly sandboxConnections?: number | undefined;
+  readonly sandboxConnectionRate?: number | undefined;
+  readonly sandboxBandwidthKiB?: number | undefined;
   readonly guestCa?: string | undefined;
   readonly guestProxy?: string | undefined;
   readonly dns?: string | undefined;
@@ -127,6 +134,9 @@ export function resolveSettings(request: SettingsRequest, freeCidr: () => string
     slotCidr: request.slotCidr ?? held?.slotCidr ?? freeCidr(),
     warm: request.warm ?? held?.warm ?? defaultWarm(),
     maxSandboxes: request.maxSandboxes ?? held?.maxSandboxes ?? 200,
+    sandboxConnections: request.sandboxConnections ?? held?.sandboxConnections,
+    sandboxConnectionRate: request.sandboxConnectionRate ?? held?.sandboxConnectionRate,
+    sandboxBandwidthKiB: request.sandboxBandwidthKiB ?? held?.sandboxBandwidthKiB,
     guestCa: request.guestCa ?? held?.guestCa,
     guestProxy: request.guestProxy ?? held?.guestProxy,
     dns: request.dns ?? held?.dns,
@@ -160,6 +170,18 @@ function added(held: Settings | undefined, { fallback, offset }: { fallback: num
   return isMoved ? held.ports.api + offset : fallback;
 }
 
+/** As the node takes them, which would not start otherwise. */
+function checkBounds(settings: Settings, refuse: (flag: string, want: string, got: unknown) => never): void {
+  const bounds = [
+    ["--sandbox-connections", settings.sandboxConnections, 1, 65_536],
+    ["--sandbox-connection-rate", settings.sandboxConnectionRate, 0, 100_000],
+    ["--sandbox-bandwidth", settings.sandboxBandwidthKiB, 0, 4_000_000],
+  ] as const;
+  for (const [flag, value, least, most] of bounds) {
+    if (value !== undefined && (value < least || value > most)) refuse(flag, `from ${least} to ${most}`, value);
+  }
+}
+
 const FORCES = ["loop-layers", "overlay-paths", "cgroup-v1", "none"];
 
 function check(settings: Settings): void {
@@ -177,6 +199,7 @@ function check(settings: Settings): void {
     refuse("--acme", "the URL of an ACME directory, or none", settings.acme);
   if (!/^\d+\.\d+\.\d+\.\d+\/\d+$/.test(settings.slotCidr))
     refuse("--slot-cidr", "an IPv4 range such as 10.12.0.0/16", settings.slotCidr);
+  checkBounds(settings, refuse);
   if (settings.guestCa !== undefined && settings.guestCa !== "none" && !existsSync(settings.guestCa)) {
     refuse("--guest-ca", "a PEM file or none", settings.guestCa);
   }

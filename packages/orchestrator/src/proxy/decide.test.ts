@@ -125,6 +125,9 @@ describe(decide, () => {
     const headers = new Map(redirect.kind === "answer" ? redirect.headers : []);
     expect(headers.get("Location")).toBe("/.//evil.test/?a=b");
     expect(headers.get("Set-Cookie")).toBe(`sandlot-link=${token}; Path=/; Max-Age=60; HttpOnly; SameSite=Lax`);
+    const secure: [string, string][] = [...browser, ["X-Forwarded-Proto", "https"]];
+    const inside = await it.ask("3000-i1.x.test", { target: `/${query}`, headers: secure });
+    expect(inside.kind === "answer" && new Map(inside.headers).get("Set-Cookie")).toEndWith("; SameSite=Lax; Secure");
     const cookie: [string, string][] = [["Cookie", `mine=1; sandlot-link=${token}`]];
     expect(await it.ask("3000-i1.x.test", { headers: cookie })).toMatchObject({
       ...{ kind: "forward", target: "/", setHeaders: [["Cookie", "mine=1"]] },

@@ -36,7 +36,8 @@ export function enter(of: { request: ProxyRequest; target: LinkTarget; nowMs: nu
   if (untilMs === undefined) return { kind: "refused", refusal: refusals.linkWrong(sandboxId) };
   const isRead = request.method === "GET" || request.method === "HEAD";
   if (link.from === "query" && isRead && wantsPage(request.headers)) {
-    return { kind: "redirect", answer: keepAsCookie(link, Math.ceil((untilMs - nowMs) / 1000)) };
+    const isSecure = request.headers.get("X-Forwarded-Proto") === "https";
+    return { kind: "redirect", answer: keepAsCookie({ link, seconds: Math.ceil((untilMs - nowMs) / 1000), isSecure }) };
   }
   return { kind: "open", forward: { ...withoutLink(link), untilMs } };
 }
@@ -48,13 +49,15 @@ function withoutLink({ target, cookie }: LinkedRequest): Changes {
 }
 
 /** A browser keeps the token where pages cannot read it, and out of addresses, referrers and histories. */
-function keepAsCookie({ token, target }: LinkedRequest, seconds: number): Answer {
+function keepAsCookie(of: { link: LinkedRequest; seconds: number; isSecure: boolean }): Answer {
+  const { token, target } = of.link;
+  const kept = `Path=/; Max-Age=${of.seconds}; HttpOnly; SameSite=Lax${of.isSecure ? "; Secure" : ""}`;
   return {
     status: 302,
     headers: [
       // `//host/…` would lead away from here.
       ["Location", target.startsWith("//") ? `/.${target}` : target],
-      ["Set-Cookie", `${LINK_PARAMETER}=${token}; Path=/; Max-Age=${seconds}; HttpOnly; SameSite=Lax`],
+      ["Set-Cookie", `${LINK_PARAMETER}=${token}; ${kept}`],
       ["Cache-Control", "no-store"],
       ["Referrer-Policy", "no-referrer"],
     ],

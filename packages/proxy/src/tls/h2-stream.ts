@@ -4,7 +4,7 @@ import type { ClientSocket } from "../client-socket";
 import type { Doorkeeper } from "../doorkeeper";
 import { FramingError } from "../http/framing";
 import { AnswerReader } from "./answer-reader";
-import type { Downgraded } from "./request-head";
+import { type Downgraded, downgradeTrailers } from "./request-head";
 
 const CRLF = Buffer.from("\r\n");
 const LAST_CHUNK = Buffer.from("0\r\n\r\n");
@@ -59,6 +59,7 @@ export class H2Stream implements ClientSocket {
       return;
     }
     stream.on("data", (bytes: Buffer) => this.#onData(bytes));
+    stream.on("trailers", (...[, , raw]: unknown[]) => this.#onTrailers(raw as string[]));
     stream.on("end", () => this.#onEnd());
   }
 
@@ -76,6 +77,19 @@ export class H2Stream implements ClientSocket {
     this.#connection?.onBytes(Buffer.concat([size, bytes, CRLF]));
   }
 
+  /** They come before the end. Behind a body of announced length HTTP/1.1 has no place for them. */
+  #onTrailers(raw: readonly string[]): void {
+    if (this.#isRequestOver || this.#request.body.kind !== "chunked") return;
+    try {
+      const end = downgradeTrailers(raw);
+      this.#isRequestOver = true;
+      this.#connection?.onBytes(end);
+    } catch (thrown) {
+      if (!(thrown instanceof FramingError)) throw thrown;
+      this.#refuse();
+    }
+  }
+
   #onEnd(): void {
     const { body } = this.#request;
     if (this.#isRequestOver) return;
@@ -86,7 +100,7 @@ export class H2Stream implements ClientSocket {
 
   #refuse(): void {
     this.#isRequestOver = true;
-    this.#stream.destroy(new Error("the body is not as long as announced"));
+    this.#stream.destroy(new Error("the body is not as announced"));
   }
 
   write(bytes: Uint8Array): number {

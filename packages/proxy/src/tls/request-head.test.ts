@@ -1,8 +1,24 @@
 import { describe, expect, it } from "bun:test";
-import { downgradeHead } from "./request-head";
+import { FramingError } from "../http/framing";
+import { downgradeHead, downgradeTrailers } from "./request-head";
 
 const BASE = [":method", "POST", ":path", "/p", ":scheme", "https", ":authority", "80-abc.test"];
 const head = (raw: readonly string[], hasBody = false): string => downgradeHead(raw, hasBody).head.toString("latin1");
+
+describe(downgradeTrailers, () => {
+  it("ends a chunked body, and adds no line that is not there", () => {
+    expect(downgradeTrailers(["x-sum", "7"]).toString()).toBe("0\r\nx-sum: 7\r\n\r\n");
+    expect(downgradeTrailers([]).toString()).toBe("0\r\n\r\n");
+    for (const raw of [
+      ["x", "1\r\nGET / HTTP/1.1"],
+      ["x: y", "1"],
+      [":path", "/"],
+      ["transfer-encoding", "chunked"],
+      ["", "1"],
+    ])
+      expect(() => downgradeTrailers(raw)).toThrow(FramingError);
+  });
+});
 
 describe(downgradeHead, () => {
   it("writes what HTTP/1.1 needs, and joins cookies", () => {

@@ -68,6 +68,29 @@ function sort(raw: readonly string[]): { pseudo: Map<string, string>; lines: Lin
   return { pseudo, lines };
 }
 
+/** Of a request's end: they may say nothing that belongs into its head. RFC 9110 §6.5.1. */
+const NOT_IN_TRAILERS = new Set([
+  "host",
+  "content-length",
+  "content-encoding",
+  "content-type",
+  "cookie",
+  "authorization",
+  "te",
+]);
+
+/**
+ * A chunked body's end with trailers.
+ * @param raw as for `downgradeHead`
+ * @throws FramingError
+ */
+export function downgradeTrailers(raw: readonly string[]): Buffer {
+  const { pseudo, lines } = sort(raw);
+  if (pseudo.size > 0) throw new FramingError("pseudo header");
+  const kept = lines.filter(([name]) => !NOT_IN_TRAILERS.has(name)).map(([name, value]) => `${name}: ${value}\r\n`);
+  return Buffer.from(`0\r\n${kept.join("")}\r\n`, "latin1");
+}
+
 function valuesOf(lines: readonly Line[], wanted: string): string[] {
   return lines.filter(([name]) => name === wanted).map(([, value]) => value);
 }

@@ -106,6 +106,10 @@ export function orchestratorSpec(of: ServiceInputs): ServiceSpec {
       WARM_POOL_SIZE: String(settings.warm),
       WARM_BUILDS: `${of.baseBuildId}:${BASE_SHAPE.cpuCount}:${BASE_SHAPE.memoryMiB}:${BASE_SHAPE.diskMiB}`,
       MAX_SANDBOXES: String(settings.maxSandboxes),
+      // Empty: the node's own.
+      SANDBOX_MAX_CONNECTIONS: String(settings.sandboxConnections ?? ""),
+      SANDBOX_CONNECTIONS_PER_SECOND: String(settings.sandboxConnectionRate ?? ""),
+      SANDBOX_BANDWIDTH_KIB_PER_SECOND: String(settings.sandboxBandwidthKiB ?? ""),
       CRIU_PATH: of.criuPath ?? "",
       LXCFS_DIR: of.hasLxcfs ? lxcfsDir(paths) : "",
       DISK_RESERVE_MIB: settings.diskReserveMiB === undefined ? "" : String(settings.diskReserveMiB),
