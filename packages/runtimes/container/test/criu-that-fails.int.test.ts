@@ -9,7 +9,7 @@ it.skipIf(missing !== undefined).each(["/bin/false", "/nowhere/criu", "/bin/true
   "tells that %s seals no memory",
   async (criuPath) => {
     const harness = await containerHarness("f", { criuPath });
-    const suite = new Suite();
+    const suite = new Suite({ memory: true });
     await suite.open(harness);
     const probe = await suite.runtime.probe(AbortSignal.timeout(30_000));
     expect(probe.usable).toBe(true);

@@ -21,7 +21,7 @@ describe("a node that dies while sealing", () => {
     "leaves the machine frozen and whole, and of restores nothing that its successor does not remove",
     async () => {
       const harness = await containerHarness("s");
-      const suite = new Suite();
+      const suite = new Suite({ memory: true });
       await suite.open(harness);
       await using place = await harness.place();
       await using running = await suite.start();

@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect } from "bun:test";
 import { diskSealCases } from "./conformance/disk-seals";
+import { guestKernelCases } from "./conformance/guest-kernel";
 import { identityCases } from "./conformance/identity";
 import { lifeCases } from "./conformance/life";
 import { limitsCases } from "./conformance/limits";
@@ -12,32 +13,29 @@ import { refusalCases } from "./conformance/refusals";
 import { residueCases } from "./conformance/residue";
 import { restartsCases } from "./conformance/restarts";
 import { sealFailureCases } from "./conformance/seal-failures";
-import { type ConformanceHarness, Suite, TEST_MS } from "./conformance/suite";
+import { type ConformanceHarness, Suite, TEST_MS, type Traits } from "./conformance/suite";
 import { wallsCases } from "./conformance/walls";
 
-export type { Answer, ConformanceHarness, Place } from "./conformance/suite";
+export type { Answer, ConformanceHarness, Place, Traits } from "./conformance/suite";
 export { keepEverything, Suite, whatIsWrong } from "./conformance/suite";
 
-/** @param memory whether this host can seal memory; without, those cases count as skipped */
-export function runtimeConformance(
-  name: string,
-  makeHarness: () => Promise<ConformanceHarness>,
-  { memory }: { memory: boolean },
-): void {
+export function runtimeConformance(name: string, makeHarness: () => Promise<ConformanceHarness>, traits: Traits): void {
   describe(`${name} runtime`, () => {
-    const suite = new Suite();
+    const { disk = true, memory } = traits;
+    const suite = new Suite(traits);
     beforeAll(async () => suite.open(await makeHarness()), TEST_MS);
     afterAll(async () => expect(await suite.close()).toEqual([]), TEST_MS);
 
     lifeCases(suite);
     limitsCases(suite);
-    wallsCases(suite);
+    if (traits.ownKernel === true) guestKernelCases(suite);
+    else wallsCases(suite);
     identityCases(suite);
     restartsCases(suite);
     residueCases(suite);
-    diskSealCases(suite);
+    if (disk) diskSealCases(suite);
     memorySealCases(suite, memory);
-    sealFailureCases(suite, memory);
+    if (disk) sealFailureCases(suite, memory);
     refusalCases(suite, memory);
   });
 }

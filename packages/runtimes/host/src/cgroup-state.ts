@@ -68,25 +68,37 @@ async function memoryOf({ memory }: MachineCgroups): Promise<{ used: number; cac
   return { used: Math.max(0, total - dropable), cache: dropable };
 }
 
-export async function readStats(of: {
-  cgroups: MachineCgroups;
-  initPid: number;
-  memoryMiB: number;
-}): Promise<MachineStats> {
-  const [cpu, memory, pids, disk] = await Promise.all([
-    cpuUsedMicros(of.cgroups),
-    memoryOf(of.cgroups),
-    readNumber(join(of.cgroups.pids, "pids.current")),
-    // Seen through the machine's own root: its disk is mounted nowhere else.
-    statfs(`/proc/${of.initPid}/root`).catch(() => undefined),
+export type Usage = Pick<MachineStats, "cpuUsedMicros" | "memoryUsedBytes" | "memoryCacheBytes" | "pids">;
+
+/** What a machine's processes take of the host. */
+export async function readUsage(cgroups: MachineCgroups): Promise<Usage> {
+  const [cpu, memory, pids] = await Promise.all([
+    cpuUsedMicros(cgroups),
+    memoryOf(cgroups),
+    readNumber(join(cgroups.pids, "pids.current")),
   ]);
   return {
     cpuUsedMicros: Math.round(cpu),
     memoryUsedBytes: memory.used,
     memoryCacheBytes: memory.cache,
+    pids,
+  };
+}
+
+export async function readStats(of: {
+  cgroups: MachineCgroups;
+  initPid: number;
+  memoryMiB: number;
+}): Promise<MachineStats> {
+  const [usage, disk] = await Promise.all([
+    readUsage(of.cgroups),
+    // Seen through the machine's own root: its disk is mounted nowhere else.
+    statfs(`/proc/${of.initPid}/root`).catch(() => undefined),
+  ]);
+  return {
+    ...usage,
     memoryLimitBytes: of.memoryMiB * 1024 * 1024,
     diskUsedBytes: disk === undefined ? 0 : (disk.blocks - disk.bfree) * disk.bsize,
     diskLimitBytes: disk === undefined ? 0 : disk.blocks * disk.bsize,
-    pids,
   };
 }

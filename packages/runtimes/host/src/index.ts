@@ -1,6 +1,6 @@
 /** What runtimes have in common on the host's side: cgroups, ids, processes that outlive us, and the jail for a VMM. */
 export { type CgroupLayout, readCgroupLayout } from "./cgroup-layout";
-export { hadOutOfMemory, readStats, setFrozen } from "./cgroup-state";
+export { hadOutOfMemory, readStats, readUsage, setFrozen, type Usage } from "./cgroup-state";
 export { Cgroups, type DeviceRules, type MachineCgroups, readKey, readNumber } from "./cgroups";
 export { CheckedFiles } from "./checked-files";
 export { runtimeFaults } from "./faults";

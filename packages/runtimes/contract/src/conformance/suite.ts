@@ -46,6 +46,18 @@ export type Running = AsyncDisposable & {
   run(script: string): Promise<Answer>;
 };
 
+/** What of the suite fits a runtime. */
+export type Traits = {
+  /** Whether this host can seal memory; without, those cases count as skipped. */
+  readonly memory: boolean;
+  /** Whether disks can be sealed; yes when absent. */
+  readonly disk?: boolean;
+  /** Machines have a kernel of their own: their root is that kernel's real root, and nothing of the host's is near. */
+  readonly ownKernel?: boolean;
+  /** A start takes seconds: fewer rounds of the same, all of them with SANDLOT_SOAK. */
+  readonly slow?: boolean;
+};
+
 /** A seal and what it can be brought up from. */
 export type Sealed = {
   readonly seal: Seal;
@@ -61,6 +73,17 @@ type Changes = Partial<Omit<StartMachine, "limits">>;
 export class Suite {
   #open: { harness: ConformanceHarness; runtime: Runtime } | undefined;
   #count = 0;
+  readonly traits: Traits;
+
+  constructor(traits: Traits) {
+    this.traits = traits;
+  }
+
+  /** How often a case repeats itself: a fifth where a start is slow. */
+  rounds(quick: number): number {
+    const all = this.traits.slow !== true || (process.env.SANDLOT_SOAK ?? "") !== "";
+    return all ? quick : Math.ceil(quick / 5);
+  }
 
   get harness(): ConformanceHarness {
     return this.#opened.harness;

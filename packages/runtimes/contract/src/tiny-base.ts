@@ -1,7 +1,7 @@
 /** A base of the host's own programs and their libraries, so that tests need no image from elsewhere. */
 import { copyFile, cp, mkdir, realpath, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { LayerRef } from "@sandlot/runtime-contract";
+import type { LayerRef } from "./index";
 
 const PROGRAMS =
   "sh cat ls rm cp mv ln mkdir rmdir mkfifo touch chmod chown wc head tail grep sleep date stat truncate readlink hostname id mount umount mknod test echo true kill ps";

@@ -1,0 +1,93 @@
+/** What a harness of the conformance suite needs of a host: bare slots without uplink, places, and a look at what is left. */
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Answer, Place } from "./conformance/suite";
+import type { MachineSlot } from "./index";
+
+export { makeTinyBase } from "./tiny-base";
+
+export async function sh(...cmd: string[]): Promise<string> {
+  const child = Bun.spawn(cmd, { stdout: "pipe", stderr: "pipe" });
+  const [out, err, code] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
+  if (code !== 0) throw new Error(`${cmd.join(" ")}: ${err}`);
+  return out;
+}
+
+export async function leaseBareSlot(tag: string, index: number): Promise<MachineSlot & AsyncDisposable> {
+  const name = `sandlot-${tag}-${index}`;
+  await sh("ip", "netns", "add", name);
+  return {
+    netnsPath: `/run/netns/${name}`,
+    address: `10.99.0.${index}`,
+    guestCidr: "169.254.0.21/30",
+    guestGateway: "169.254.0.22",
+    hostLink: "guest0",
+    mtu: 1400,
+    async [Symbol.asyncDispose]() {
+      if (!(await Bun.file(`/run/netns/${name}`).exists())) return;
+      const links = await sh("ip", "-n", name, "-o", "link");
+      await sh("ip", "netns", "del", name);
+      if (links.includes("guest0")) throw new Error(`slot ${name} still held a machine's link`);
+    },
+  };
+}
+
+/** @param roomBytes mounts a disk of that size */
+export async function makePlace(root: string, roomBytes?: number): Promise<Place> {
+  const path = await mkdtemp(join(root, "place-"));
+  if (roomBytes !== undefined) await sh("mount", "-t", "tmpfs", "-o", `size=${roomBytes},mode=0755`, "place", path);
+  return {
+    path,
+    async [Symbol.asyncDispose]() {
+      if (roomBytes !== undefined) await sh("umount", path);
+      await rm(path, { recursive: true, force: true });
+    },
+  };
+}
+
+export async function runInMachine(caller: string, slot: MachineSlot, script: string): Promise<Answer> {
+  const address = slot.guestCidr.split("/")[0] ?? "";
+  const child = Bun.spawn(["nsenter", `--net=${slot.netnsPath}`, caller, "call", address], {
+    stdin: new Blob([script]),
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  const text = await new Response(child.stdout).text();
+  if ((await child.exited) !== 0) throw new Error(`no answer from ${slot.address}`);
+  const cut = text.lastIndexOf("\n");
+  return { exitCode: Number(text.slice(cut + 1)), output: text.slice(0, cut) };
+}
+
+/** Lines of what exists under the node directory's `part` and the tag. */
+export async function residueOf(of: { group: string; nodeDir: string; part: string }): Promise<string[]> {
+  const { group, nodeDir, part } = of;
+  const found: string[] = [];
+  const mounts = await readFile("/proc/self/mounts", "utf8");
+  for (const line of mounts.split("\n")) if (line.includes(`${nodeDir}${part}`)) found.push(`mount ${line}`);
+  for (const name of await readdir("/sys/block")) {
+    const backing = await readFile(`/sys/block/${name}/loop/backing_file`, "utf8").catch(() => "");
+    if (backing.startsWith(`${nodeDir}${part}`)) found.push(`${name} ${backing.trim()}`);
+  }
+  for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
+    const words = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+    if (words.includes(`${nodeDir}/machines/`)) found.push(`process ${pid} ${words.replaceAll("\0", " ")}`);
+  }
+  const groups = await sh(
+    "find",
+    "/sys/fs/cgroup",
+    "-maxdepth",
+    "3",
+    "-type",
+    "d",
+    "-path",
+    `*/${group}${part === "" ? "" : "/*"}`,
+  );
+  for (const path of groups.split("\n")) if (path !== "" && !/\/_\w+$/.test(path)) found.push(`cgroup ${path}`);
+  for (const dir of ["machines", "ids"])
+    for (const name of await readdir(join(nodeDir, dir)).catch(() => [])) found.push(`${dir}/${name}`);
+  return found;
+}

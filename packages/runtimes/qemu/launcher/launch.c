@@ -1,0 +1,163 @@
+#include "launch.h"
+#include "attend.h"
+#include "cgroup-dirs.h"
+#include "host-processes.h"
+#include "jail.h"
+#include "tap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define HIGH_FD 400 /* above all descriptors that the VMM is given */
+
+/* Away from the numbers that the VMM's descriptors will have. */
+static int high(int fd) {
+    if (fd < 0) return fd;
+    int moved = fcntl(fd, F_DUPFD_CLOEXEC, HIGH_FD);
+    if (moved < 0) fail_errno("start", "descriptors");
+    close(fd);
+    return moved;
+}
+
+/* In the machine's directory, for root alone. By a short name: the path of a socket has room for 107 bytes only. */
+static int listen_at(const struct config *config, const char *name) {
+    if (chdir(config->machine_dir) < 0) fail_errno("start", "%s", config->machine_dir);
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    snprintf(at.sun_path, sizeof at.sun_path, "%s", name);
+    unlink(name);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    mode_t mask = umask(0177);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof at) < 0 || listen(fd, 8) < 0) fail_errno("start", "%s", name);
+    umask(mask);
+    return high(fd);
+}
+
+static void make_pair(int *ours, int *theirs) {
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) fail_errno("start", "socketpair");
+    *ours = high(pair[0]);
+    *theirs = high(pair[1]);
+}
+
+/* As root, so that nothing needs to be readable for the machine's own id. */
+static int open_as_root(const char *path, bool writable) {
+    int fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+    if (fd < 0) fail_errno("disks", "%s", path);
+    return high(fd);
+}
+
+static void open_files(const struct config *config, struct handed *handed) {
+    handed->fixed[5] = config->restore_state == NULL ? -1 : open_as_root(config->restore_state, false);
+    for (size_t i = 0; i < config->open_count; i++) {
+        handed->files[i] = open_as_root(config->opens[i].path, config->opens[i].writable);
+    }
+}
+
+static void close_handed(const struct config *config, const struct handed *handed) {
+    for (int i = 0; i < FIXED_END - TAP_FD; i++) {
+        if (handed->fixed[i] >= 0) close(handed->fixed[i]);
+    }
+    for (size_t i = 0; i < config->open_count; i++) close(handed->files[i]);
+    close(handed->log);
+}
+
+static pid_t clone_vmm(const struct config *config, const struct handed *handed, int go[2], int lock) {
+    struct clone_args args = {
+        .flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET,
+        .exit_signal = SIGCHLD,
+    };
+    int cgroup = -1;
+    if (config->cgroup2 != NULL) {
+        cgroup = open(config->cgroup2, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (cgroup < 0) fail_errno("limits", "%s", config->cgroup2);
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = (uint64_t)cgroup;
+    }
+    pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+    if (pid < 0) fail_errno("namespaces", "clone3");
+    if (pid == 0) {
+        close(lock);
+        close(go[1]);
+        become_vmm(config, handed, go[0]);
+    }
+    close(go[0]);
+    if (cgroup >= 0) close(cgroup);
+    return pid;
+}
+
+/* One pipe tells both ways: text when the VMM failed, end of file when it runs. */
+static void await_exec(int from_vmm) {
+    char text[1024];
+    size_t used = 0;
+    for (;;) {
+        ssize_t got = read(from_vmm, text + used, sizeof text - used);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) break;
+        used += (size_t)got;
+    }
+    if (used == 0) return;
+    if (write(status_fd, text, used) < 0) _exit(2);
+    _exit(1);
+}
+
+/* From nothing to a VMM that runs. */
+static pid_t start_vmm(const struct config *config, int lock, struct ends *ends) {
+    struct handed handed;
+    int report[2], go[2], log[2], starter = status_fd;
+    if (pipe2(report, O_CLOEXEC) < 0 || pipe2(go, O_CLOEXEC) < 0 || pipe2(log, O_CLOEXEC) < 0) fail_errno("start", "pipe");
+    handed.fixed[0] = high(make_tap(config));
+    handed.fixed[1] = listen_at(config, "qmp.sock");
+    handed.fixed[2] = listen_at(config, "agent.sock");
+    make_pair(&ends->notice, &handed.fixed[3]);
+    make_pair(&ends->console, &handed.fixed[4]);
+    handed.log = high(log[1]);
+    ends->log = high(log[0]);
+    open_files(config, &handed);
+    go[0] = high(go[0]);
+    status_fd = high(report[1]);
+    pid_t pid = clone_vmm(config, &handed, go, lock);
+    close(status_fd);
+    status_fd = starter;
+    journal_process(config->machine_dir, "vmm.pid", pid);
+    close(lock); /* from here on, ending it finds all there is to end */
+    close_handed(config, &handed);
+    for (size_t i = 0; i < config->cgroup_count; i++) place(config->cgroups[i], pid);
+    if (config->shared_cgroup != NULL) place(config->shared_cgroup, pid);
+    if (write(go[1], "g", 1) != 1) fail_errno("start", "go");
+    close(go[1]);
+    await_exec(report[0]);
+    close(report[0]);
+    return pid;
+}
+
+int launch(const char *config_path) {
+    struct config config;
+    /* It lives for long: nothing of the starter's, a listening socket say, may live on in it. */
+    syscall(SYS_close_range, 3u, ~0u, 0u);
+    status_fd = high(dup(1));
+    if (dup2(2, 1) < 0) fail_errno("start", "dup2");
+    int lock = high(lock_path(config_path));
+    if (lock < 0) fail_errno("config", "%s", config_path);
+    read_config(config_path, &config);
+    if (config.uid == 0 || config.tree == NULL || config.arg_count == 0) fail("config", "uid, tree or arg is missing");
+    setsid();
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    await_signals_only();
+    leave_service(config.launcher_cgroup);
+    journal_process(config.machine_dir, "launcher.pid", getpid());
+    struct ends ends;
+    pid_t vmm = start_vmm(&config, lock, &ends);
+    if (chdir("/") < 0) return 1;
+    attend(&config, vmm, ends);
+    return 0;
+}

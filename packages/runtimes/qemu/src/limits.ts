@@ -1,0 +1,25 @@
+/** Every bound of this package, with its unit and reason. */
+export const limits = {
+  /** Starts at work at once; under software emulation each takes a processor. */
+  startsAtOnce: 4,
+  /** How long a guest may take until its init runs, in milliseconds; 5 s alone, more when many start at once. */
+  bootMs: 90_000,
+  /** How long a trial on KVM may take until it counts as not working, in milliseconds; 1 s where it works. */
+  kvmTrialMs: 8_000,
+  /** How long QEMU may take to answer its monitor, in milliseconds; one is normal. */
+  monitorMs: 10_000,
+  /** The longest line of the monitor's that is taken, in bytes; the largest answers we ask for have 20 KB. */
+  monitorLineBytes: 4 * 1024 * 1024,
+  /** How long a launcher may take to end its machine until it is done from outside, in milliseconds. */
+  killMs: 1_000,
+  /** Rest between looks at machines whose end no event tells, in milliseconds. */
+  endPollMs: 5_000,
+  /** Memory of QEMU's own beside the guest's: translated code, heap, page tables, in MiB; see README.md. */
+  overheadMiB: 160,
+  /** Threads of one QEMU beside its processors: main loop, RCU, workers for files. */
+  vmmThreads: 72,
+  /** Bytes of translated code kept, in MiB: more is faster for large programs and paid per machine. */
+  translationMiB: 32,
+  /** What a qcow2 image may need beyond the disk it holds, in MiB. */
+  imageExtraMiB: 256,
+} as const;

@@ -1,0 +1,50 @@
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Runtime } from "@sandlot/runtime-contract";
+import { Cgroups, IdRanges, readCgroupLayout, runLauncher, VMM_IDS } from "@sandlot/runtime-host";
+import type { QemuRuntimeConfig, QemuRuntimeParts } from "./config";
+import { examineHost, type QemuHost } from "./host";
+import { QemuRuntime } from "./runtime";
+
+/** For v1 alone: what a launcher and QEMU may open, as in the launcher's device program. */
+const DEVICES = ["1:3", "1:9", "10:200", "10:232"];
+
+/**
+ * Opens the QEMU runtime of one directory: makes the shared cgroups and what QEMU sees of the host. Machines are neither
+ * touched nor adopted until `list` or `sweep`. Disposing of it leaves machines running.
+ * @throws Fault `runtime_no_cgroups`, `runtime_helper_failed`
+ */
+export async function startQemuRuntime(config: QemuRuntimeConfig, parts: QemuRuntimeParts): Promise<Runtime> {
+  const { launcherPath, nodeDir, tag } = config;
+  const dirs = { machines: join(nodeDir, "machines"), trees: join(nodeDir, "trees") };
+  for (const dir of [...Object.values(dirs), config.cacheDir]) await mkdir(dir, { recursive: true, mode: 0o755 });
+  const layout = await readCgroupLayout();
+  const cgroups = new Cgroups({
+    layout: config.forceCgroupsV1 === true ? { ...layout, v2: undefined } : layout,
+    group: `sandlot-${tag}-vm`,
+    devices: { allowed: DEVICES, restrict: (dir) => runLauncher(launcherPath, ["restrict", "--dir", dir]) },
+  });
+  await cgroups.prepare();
+  let host: Promise<QemuHost> | undefined;
+  return new QemuRuntime({
+    config,
+    parts,
+    dirs,
+    cgroups,
+    bootId: (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim(),
+    // Starting elsewhere than the last run spares an id some time before it is used again.
+    ids: new IdRanges({
+      plan: VMM_IDS,
+      dir: join(nodeDir, "ids"),
+      tag,
+      startAt: Math.floor(parts.clock.nowMs() / 1000),
+    }),
+    host: () => {
+      host ??= examineHost(config, dirs.trees).catch((thrown) => {
+        host = undefined; // the next one who asks finds it out anew
+        throw thrown;
+      });
+      return host;
+    },
+  });
+}

@@ -1,0 +1,88 @@
+/** Brings a real QEMU runtime to the conformance suite: own node directory, own tag, bare slots without uplink. */
+import { cp, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { systemClock } from "@sandlot/lifetime";
+import type { Machine } from "@sandlot/runtime-contract";
+import {
+  leaseBareSlot,
+  makePlace,
+  makeTinyBase,
+  residueOf,
+  runInMachine,
+  sh,
+} from "@sandlot/runtime-contract/bare-host";
+import type { ConformanceHarness } from "@sandlot/runtime-contract/conformance";
+import { compileStandIn } from "@sandlot/runtime-contract/stand-in";
+import { silentLogger } from "@sandlot/telemetry";
+import { buildQemuRuntime } from "../build";
+import { type QemuRuntimeConfig, startQemuRuntime } from "../src/index";
+
+const PATH = "/usr/sbin:/sbin:/usr/bin:/bin";
+/** Recipes of what lies in other packages; run as the build runs them. */
+const GUEST_INIT = join(import.meta.dir, "../../microvm/build.ts");
+const GUEST_LAYER = join(import.meta.dir, "../../container/build.ts");
+
+export function canRunMachines(): string | undefined {
+  if (process.getuid?.() !== 0) return "not root";
+  for (const tool of ["gcc", "ip", "nsenter", "mkfs.ext4", "mkfs.erofs", "qemu-system-x86_64", "qemu-img"])
+    if (Bun.which(tool, { PATH }) === null) return `no ${tool}`;
+  if ((process.env.SANDLOT_TEST_KERNEL ?? "") === "") return "no guest kernel: SANDLOT_TEST_KERNEL names none";
+  return undefined;
+}
+
+export type QemuHarness = ConformanceHarness & { readonly config: QemuRuntimeConfig };
+
+/** @param letter tells the harnesses of one process apart; other processes on this host may run the same tests now */
+export async function qemuHarness(letter: string, extra: Partial<QemuRuntimeConfig> = {}): Promise<QemuHarness> {
+  const tag = letter + (process.pid % 36 ** 3).toString(36).padStart(3, "0");
+  const root = await mkdtemp(join("/var/tmp", `sandlot-${tag}-`));
+  const nodeDir = join(root, "node");
+  const guestInitPath = join(root, "vm-init");
+  await mkdir(nodeDir, { recursive: true });
+  await buildQemuRuntime(root);
+  await sh(process.execPath, GUEST_INIT, guestInitPath);
+  await sh(process.execPath, GUEST_LAYER, root);
+  const standIn = join(root, "guest-layer/usr/lib/sandlot/envd");
+  await compileStandIn(standIn);
+  const caller = join(root, "caller");
+  await cp(standIn, caller);
+  const given = process.env.SANDLOT_TEST_BASE_EROFS;
+  const base = given === undefined ? await makeTinyBase(root) : ({ kind: "erofs", path: given } as const);
+  const config: QemuRuntimeConfig = {
+    nodeDir,
+    tag,
+    launcherPath: join(root, "vm-launcher"),
+    memoryLibraryPath: join(root, "vm-memory.so"),
+    guestLayerDir: join(root, "guest-layer"),
+    kernelDir: process.env.SANDLOT_TEST_KERNEL ?? "",
+    guestInitPath,
+    cacheDir: join(root, "cache"),
+    ...extra,
+  };
+  const group = `sandlot-${tag}-vm`;
+  let slots = 0;
+  return {
+    config,
+    layers: [base],
+    open: () => startQemuRuntime(config, { log: silentLogger, clock: systemClock }),
+    async lease() {
+      slots += 1;
+      return leaseBareSlot(tag, slots);
+    },
+    run: (slot, script) => runInMachine(caller, slot, script),
+    place: (of) => makePlace(root, of?.roomBytes),
+    orphan: (machine) => killLauncher(nodeDir, machine),
+    residue: () => residueOf({ group, nodeDir, part: "/machines/" }),
+    async close() {
+      const left = await residueOf({ group, nodeDir, part: "" });
+      await rm(root, { recursive: true, force: true });
+      return left;
+    },
+  };
+}
+
+async function killLauncher(nodeDir: string, machine: Machine): Promise<void> {
+  const text = await readFile(join(nodeDir, "machines", machine.machineId, "launcher.pid"), "utf8");
+  process.kill(Number(text.split(" ")[0]), "SIGKILL");
+  await Bun.sleep(20);
+}
