@@ -54,8 +54,10 @@ export type Traits = {
   readonly disk?: boolean;
   /** Machines have a kernel of their own: their root is that kernel's real root, and nothing of the host's is near. */
   readonly ownKernel?: boolean;
-  /** A start takes seconds: fewer rounds of the same, all of them with SANDLOT_SOAK. */
+  /** A start takes seconds. */
   readonly slow?: boolean;
+  /** A fifth of the rounds where a case repeats itself. */
+  readonly fewRounds?: boolean;
 };
 
 /** A seal and what it can be brought up from. */
@@ -79,10 +81,9 @@ export class Suite {
     this.traits = traits;
   }
 
-  /** How often a case repeats itself: a fifth where a start is slow. */
-  rounds(quick: number): number {
-    const all = this.traits.slow !== true || (process.env.SANDLOT_SOAK ?? "") !== "";
-    return all ? quick : Math.ceil(quick / 5);
+  /** How often a case repeats itself. */
+  rounds(all: number): number {
+    return this.traits.fewRounds === true ? Math.ceil(all / 5) : all;
   }
 
   get harness(): ConformanceHarness {
