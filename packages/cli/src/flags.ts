@@ -91,6 +91,11 @@ export const SETUP = {
     sample: "MiB",
     help: "disk that stays free; below it nothing new starts (5 % of the disk, at most 2048)",
   },
+  runtime: {
+    kind: "text",
+    sample: "names",
+    help: "what sandboxes run on: container, qemu, firecracker with commas between, the first unless a sandbox or template says otherwise; auto: container, and microVMs where KVM runs them (container)",
+  },
   "runtime-force": {
     kind: "text",
     sample: "words",
@@ -160,6 +165,7 @@ export function settingsRequest(flags: Readonly<Record<string, unknown>>): Setti
     guestProxy: text("guest-proxy"),
     dns: text("dns"),
     diskReserveMiB: whole("disk-reserve"),
+    runtime: text("runtime"),
     runtimeForce: text("runtime-force"),
     imageMirrors: text("image-mirrors"),
     storage: text("storage"),

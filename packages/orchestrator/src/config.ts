@@ -61,6 +61,8 @@ export type OrchestratorConfig = {
   readonly diskReserveMiB: number | undefined;
   /** What makes machines here, the default first; `auto` is decided when the node starts. */
   readonly runtimes: readonly RuntimeName[] | "auto";
+  /** What virtual machines are made of; undefined as a whole where no kernel for them was named. */
+  readonly microVm: MicroVmSettings | undefined;
   /** Ways of older kernels, taken although this one has better: to try them out. */
   readonly runtimeForce: readonly RuntimeForce[];
   readonly logLevel: LogLevel;
@@ -70,6 +72,21 @@ export type OrchestratorConfig = {
 
 export const RUNTIME_FORCES = ["loop-layers", "overlay-paths", "cgroup-v1"] as const;
 export type RuntimeForce = (typeof RUNTIME_FORCES)[number];
+
+export type MicroVmSettings = {
+  /** One guest kernel, as `@sandlot/runtime-microvm` lays it out. */
+  readonly kernelDir: string;
+  /** The guest's first program, built statically. */
+  readonly guestInitPath: string;
+  /** Jails a machine's monitor. */
+  readonly launcherPath: string;
+  /** Keeps QEMU from writing to memory files that machines share. */
+  readonly memoryLibraryPath: string;
+  /** Images that are made once and kept; installations of a machine may share it. */
+  readonly cacheDir: string;
+  /** `auto` boots a trial machine on KVM and falls back to software. */
+  readonly accelerator: "auto" | "kvm" | "tcg";
+};
 
 export type EgressSettings = {
   /** Key and certificate of the authority that guests with header rules trust; made if it is not there. */
@@ -91,7 +108,7 @@ export type GuestProxy = {
 
 /** @throws ConfigError naming every problem at once */
 export function loadOrchestratorConfig(env: Env, seen: ConfigEntry[] = []): OrchestratorConfig {
-  const { warmBuilds, runtimeNames, runtimeForce, diskReserve, crashAt, ...config } = readEnv(
+  const { warmBuilds, runtimeNames, vmSettings, runtimeForce, diskReserve, crashAt, ...config } = readEnv(
     env,
     (read) => ({
       listenHost: read.text("LISTEN_HOST", "127.0.0.1"),
@@ -140,6 +157,14 @@ export function loadOrchestratorConfig(env: Env, seen: ConfigEntry[] = []): Orch
         },
       },
       lxcfsDir: read.optionalText("LXCFS_DIR"),
+      vmSettings: {
+        kernelDir: read.optionalText("GUEST_KERNEL_DIR"),
+        guestInitPath: read.text("GUEST_INIT_PATH", ""),
+        launcherPath: read.text("VM_LAUNCHER_PATH", ""),
+        memoryLibraryPath: read.text("VM_MEMORY_LIBRARY_PATH", ""),
+        cacheDir: read.text("VM_CACHE_DIR", "/var/cache/sandlot/vm"),
+        accelerator: read.oneOf("VM_ACCELERATOR", ["auto", "kvm", "tcg"], "auto"),
+      },
       runtimeNames: read.list("RUNTIMES", ["container"]),
       diskReserve: read.optionalText("DISK_RESERVE_MIB"),
       runtimeForce: read.list("RUNTIME_FORCE", []),
@@ -175,6 +200,7 @@ export function loadOrchestratorConfig(env: Env, seen: ConfigEntry[] = []): Orch
     warmBuilds: shapes.filter((shape) => shape !== undefined),
     diskReserveMiB: diskReserve === undefined ? undefined : Number(diskReserve),
     runtimes: runtimes ?? ["container"],
+    microVm: vmSettings.kernelDir === undefined ? undefined : { ...vmSettings, kernelDir: vmSettings.kernelDir },
     runtimeForce: forces,
     crashAt: crashPoint,
   };

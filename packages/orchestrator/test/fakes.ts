@@ -396,6 +396,7 @@ export function tempNode(): Disposable & {
     lxcfsDir: undefined,
     diskReserveMiB: 0,
     runtimes: ["container"],
+    microVm: undefined,
     runtimeForce: [],
     logLevel: "silent",
     crashAt: undefined,

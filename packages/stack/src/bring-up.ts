@@ -25,6 +25,8 @@ import { keepSpecs } from "./services/specs-file";
 import { storageEnv } from "./services/storage-setting";
 import { postgresUrl, type ServiceSpec, serviceSpecs } from "./services/table";
 import { keepSettings, PORTS, type PortName, type Settings } from "./settings";
+import { bakeBase } from "./vms/bake-base";
+import { prepareVms } from "./vms/prepare-vms";
 
 /** The registry's user. */
 const NOBODY = 65534;
@@ -52,6 +54,7 @@ export async function bringUp(of: BringUp): Promise<void> {
   const secrets = ensureSecrets(paths.secrets);
   await ensurePackages(progress, signal);
   await requireFitNetwork();
+  const kernel = await prepareVms(settings.runtime, progress, signal);
   const [, base, { hasLxcfs }, criu] = await allOrNone(signal, (inner) => [
     ensureDist(progress, inner),
     prepareBase(paths, progress, inner),
@@ -73,10 +76,14 @@ export async function bringUp(of: BringUp): Promise<void> {
     hasGuestCa,
     hasLxcfs,
     criuPath: criu?.path,
+    guestKernelDir: kernel?.directory,
     storageEnv: storageEnv({ settings, paths }, of.env),
   });
   keepSpecs(paths, specs);
   await startServices(paths, specs, progress, signal);
+  const { runtime, ports } = settings;
+  const connectionString = postgresUrl({ settings, secrets });
+  await bakeBase({ grpcPort: ports.nodeGrpc, connectionString, buildId: baseBuildId, runtime, progress, signal });
 }
 
 /** Starts in order; each needs those before it. */

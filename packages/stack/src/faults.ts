@@ -40,4 +40,18 @@ export const stackFaults = defineFaults("stack", {
     kind: "invalid",
     say: (f: { flag: string; want: string; got: string }) => `${f.flag} must be ${f.want}, got ${f.got}`,
   },
+  no_guest_kernel: {
+    kind: "unavailable",
+    say: (f: { runtime: string; why: string }) =>
+      `--runtime ${f.runtime} needs a kernel for its guests, and none could be had: ${f.why}. A mirror of Debian in apt's sources has it; --runtime container needs none`,
+  },
+  runtime_unusable: {
+    kind: "unavailable",
+    say: (f: { runtime: string; problems: string }) =>
+      `${f.runtime} does not work on this host: ${f.problems}. "sandlot doctor" says what it needs; --runtime container goes without`,
+  },
+  bake_failed: {
+    kind: "broken",
+    say: (f: { runtime: string; why: string }) => `the base template could not be made for ${f.runtime}: ${f.why}`,
+  },
 });

@@ -4,7 +4,7 @@ export { type ClientEnv, clientEnv, databaseUrl, exportLines, sshPlace } from ".
 export { down } from "./commands/down";
 export { logNames, showLogs } from "./commands/logs";
 export { restart } from "./commands/restart";
-export { type InstallationStatus, ISOLATION, type ServiceStatus, status } from "./commands/status";
+export { type InstallationStatus, type ServiceStatus, status } from "./commands/status";
 export { type Uninstalled, uninstall } from "./commands/uninstall";
 export { type UpResult, up } from "./commands/up";
 export { ensureDist, recipes } from "./dist";
@@ -21,6 +21,7 @@ export { nameHints } from "./name-hints";
 export { CHECKOUT, DEFAULT_DATA_DIR, DIST, MACHINE_CACHE, pathsOf } from "./paths";
 export { prepareMachine } from "./prepare-machine";
 export { lineProgress, type Progress, silentProgress } from "./progress";
+export type { NodeRuntime } from "./services/node-info";
 export {
   canonical,
   loadSettings,

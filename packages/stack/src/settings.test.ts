@@ -32,6 +32,9 @@ test.each([
   [{ storage: "tape" }, "--storage"],
   [{ sandboxConnections: 0 }, "--sandbox-connections"],
   [{ sandboxBandwidthKiB: 5_000_000 }, "--sandbox-bandwidth"],
+  [{ runtime: "docker" }, "--runtime"],
+  [{ runtime: "auto,qemu" }, "--runtime"],
+  [{ runtime: "qemu,qemu" }, "--runtime"],
 ])("refuses %o and names the flag", (wrong, word) => {
   expect(() => resolveSettings({ dataDir: "/nowhere", ...wrong }, cidr)).toThrow(word);
 });

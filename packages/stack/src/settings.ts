@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, realpathSync } from "node:fs";
 import { isIP } from "node:net";
 import { resolve } from "node:path";
+import { isRuntimeName, RUNTIME_NAMES } from "@sandlot/domain";
 import { stackFaults } from "./faults";
 import { readJson, writeJson } from "./json-file";
 import { pathsOf } from "./paths";
@@ -62,6 +63,8 @@ export type Settings = {
   readonly dns: string | undefined;
   /** Kept free on the disk; undefined leaves it to the node. */
   readonly diskReserveMiB: number | undefined;
+  /** What sandboxes run on, with commas between, the first where nobody says otherwise; or auto. */
+  readonly runtime: string;
   /** Ways of older kernels to take, with commas between. */
   readonly runtimeForce: string | undefined;
   /** Rules of where base images come from, with commas between. */
@@ -95,6 +98,7 @@ export type SettingsRequest = {
   readonly guestProxy?: string | undefined;
   readonly dns?: string | undefined;
   readonly diskReserveMiB?: number | undefined;
+  readonly runtime?: string | undefined;
   readonly runtimeForce?: string | undefined;
   readonly imageMirrors?: string | undefined;
   readonly storage?: string | undefined;
@@ -141,6 +145,7 @@ export function resolveSettings(request: SettingsRequest, freeCidr: () => string
     guestProxy: request.guestProxy ?? held?.guestProxy,
     dns: request.dns ?? held?.dns,
     diskReserveMiB: request.diskReserveMiB ?? held?.diskReserveMiB,
+    runtime: request.runtime ?? held?.runtime ?? "container",
     runtimeForce: request.runtimeForce ?? held?.runtimeForce,
     imageMirrors: request.imageMirrors ?? held?.imageMirrors,
     storage: request.storage ?? held?.storage,
@@ -182,6 +187,11 @@ function checkBounds(settings: Settings, refuse: (flag: string, want: string, go
   }
 }
 
+function isRuntimeChoice(text: string): boolean {
+  const words = text.split(",");
+  return text === "auto" || (words.every(isRuntimeName) && new Set(words).size === words.length);
+}
+
 const FORCES = ["loop-layers", "overlay-paths", "cgroup-v1", "none"];
 
 function check(settings: Settings): void {
@@ -206,6 +216,8 @@ function check(settings: Settings): void {
   const servers = (settings.dns ?? "host").split(",");
   if (settings.dns !== "host" && settings.dns !== undefined && !servers.every((one) => SERVER.test(one)))
     refuse("--dns", "ip or ip:port with commas between, or host", settings.dns);
+  if (!isRuntimeChoice(settings.runtime))
+    refuse("--runtime", `${RUNTIME_NAMES.join(", ")} with commas between, or auto`, settings.runtime);
   const forces = (settings.runtimeForce ?? "none").split(",");
   if (settings.runtimeForce !== "none" && forces.some((word) => !FORCES.includes(word)))
     refuse("--runtime-force", `words of ${FORCES.join(", ")}`, settings.runtimeForce);

@@ -1,4 +1,4 @@
-import { type InstallationStatus, status } from "@sandlot/stack";
+import { type InstallationStatus, type NodeRuntime, status } from "@sandlot/stack";
 import { command } from "../command";
 import { DATA, JSON_OUT } from "../flags";
 
@@ -19,6 +19,15 @@ function memoryPauses({ memoryPauses: found }: InstallationStatus): string {
   return found.works ? "yes" : `no, files only: ${found.problem} (see sandlot doctor)`;
 }
 
+/** What is to be known of it beyond its walls. */
+function virtualMachine({ name, kernelVersion, memoryPauses: pauses, isProven, problems }: NodeRuntime): string[] {
+  if (name === "container") return [];
+  const row = (text: string): string => `${name.padEnd(14)}${text}`;
+  if (!isProven) return [row("a trial machine is being started")];
+  if (problems.length > 0) return problems.map((problem) => row(`does not work: ${problem} (see sandlot doctor)`));
+  return [row(`kernel ${kernelVersion}, memory pauses ${pauses.works ? "yes" : `no: ${pauses.problem}`}`)];
+}
+
 function table(now: InstallationStatus): string {
   const rows = now.services.map(
     ({ name, state, port, pid }) =>
@@ -27,7 +36,9 @@ function table(now: InstallationStatus): string {
   const head = [
     `directory     ${now.dataDir}`,
     `state         ${now.isUp ? "up" : "not up"}`,
-    `isolation     ${now.isolation}`,
+    ...(now.runtimes ?? [undefined]).map((one) => `isolation     ${one?.isolation ?? now.isolation}`),
+    ...now.runtimeNotes.map((note) => `runtime       ${note}`),
+    ...(now.runtimes ?? []).flatMap((one) => virtualMachine(one)),
     `slots         ${now.slotCidr}, tag ${now.tag}`,
     `sandboxes     ${now.sandboxes ?? "unknown"}`,
     `memory pauses ${memoryPauses(now)}`,

@@ -112,4 +112,29 @@ async function hasReadyBuild(api: LocalApi, name: string): Promise<boolean> {
   return tags.status === 403 || (tags.json as readonly unknown[]).length > 0;
 }
 
-export const templateCommands: readonly CommandSpec[] = [build, ls, rm];
+const setRuntime = command({
+  name: "template set-runtime",
+  summary: "Choose what a template's new sandboxes run on",
+  details:
+    "Names of container, qemu and firecracker with commas between, the first wanted most, or default for whatever the\n" +
+    "installation offers. Without names, shows what is chosen. Its next builds are made for them; what runs stays as it is.",
+  args: [
+    { name: "template", help: "its name or id", isRequired: true },
+    { name: "runtimes", help: "names with commas between, or default" },
+  ],
+  flags: { ...DATA, ...JSON_OUT },
+  async run({ flags, rest, io }) {
+    const path = `/templates/${encodeURIComponent(rest[0] ?? "")}/runtimes`;
+    const names = rest[1] === "default" ? [] : (rest[1]?.split(",") ?? []);
+    const how =
+      rest[1] === undefined ? { method: "GET" as const } : { method: "PUT" as const, body: { runtimes: names } };
+    const now = (await localApi(flags.data).ask({ ...how, path })).json as components["schemas"]["TemplateRuntimes"];
+    const chosen = now.runtimes.length === 0 ? "whatever the installation offers" : now.runtimes.join(", ");
+    const built =
+      now.builtFor.length === 0 ? "it has no build yet" : `its build is made for ${now.builtFor.join(", ")}`;
+    io.out(flags.json ? JSON.stringify(now) : `${rest[0]} runs on ${chosen}; ${built}`);
+    return 0;
+  },
+});
+
+export const templateCommands: readonly CommandSpec[] = [build, ls, rm, setRuntime];

@@ -4,13 +4,13 @@ import {
   down,
   exportLines,
   findHostWarnings,
-  ISOLATION,
   isAuthorityTrusted,
   lineProgress,
   nameHints,
   type Progress,
   pathsOf,
   type Settings,
+  status,
   supervise,
   up,
 } from "@sandlot/stack";
@@ -53,7 +53,7 @@ export const upCommand = command({
         "up",
         `ready after ${((performance.now() - startMs) / 1000).toFixed(1)} s, logs in ${pathsOf(dataDir).logs}`,
       );
-    io.out(`isolation: ${ISOLATION}`);
+    for (const line of await isolationOf(dataDir)) io.out(line);
     for (const line of hintsOf(result.settings)) io.out(line);
     for (const line of await findHostWarnings()) io.out(`warning: ${line}`);
     const wanted = (flags.with ?? "").split(",").filter((name) => name !== "");
@@ -63,6 +63,12 @@ export const upCommand = command({
     return await stayInForeground({ dataDir, io, interrupts, progress });
   },
 });
+
+/** What sandboxes run on, the default first. */
+async function isolationOf(dataDir: string): Promise<string[]> {
+  const { runtimes, isolation } = await status(dataDir);
+  return (runtimes ?? [{ isolation }]).map((one) => `isolation: ${one.isolation}`);
+}
 
 function hintsOf(settings: Settings): string[] {
   return nameHints({

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isFault } from "@sandlot/faults";
 import { fakeNode } from "../../test/fake-node";
-import { BUILD, createRequest, eventually, FakeRuntime, LAYER } from "../../test/fakes";
+import { BUILD, eventually, FakeRuntime, LAYER } from "../../test/fakes";
 import { variantId } from "../builds/build-for-runtime";
 import { Runtimes } from "./runtimes";
 

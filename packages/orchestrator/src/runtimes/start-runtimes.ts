@@ -36,8 +36,13 @@ export async function startRuntimes(
   const retired: Runtime[] = [];
   for (const name of journaledRuntimes(config)) {
     if (offered.some((runtime) => runtime.name === name)) continue;
-    retired.push(await open(name));
-    notes.push(`${name}: only machines of earlier runs are kept, no new ones are made`);
+    try {
+      retired.push(await open(name));
+      notes.push(`${name}: only machines of earlier runs are kept, no new ones are made`);
+    } catch (thrown) {
+      if (!isFault(thrown, "node_runtime_unusable")) throw thrown;
+      notes.push(`${name}: machines of earlier runs cannot be looked after: ${thrown.message}`);
+    }
   }
   const runtimes = new Runtimes({ offered, retired, notes });
   logger.info("runtimes", { offered: runtimes.names, notes });

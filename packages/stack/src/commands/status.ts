@@ -6,16 +6,12 @@ import { readDisk } from "../doctor/resources";
 import { findHostWarnings } from "../host/warnings";
 import { type DataPaths, pathsOf } from "../paths";
 import { ask, isHealthy } from "../services/health";
-import { type MemoryPauses, readMemoryPauses } from "../services/node-info";
+import { type MemoryPauses, type NodeRuntime, readNode } from "../services/node-info";
 import { runningServers } from "../services/private-servers";
 import { runningService } from "../services/process";
 import { readSpecs } from "../services/specs-file";
 import { SERVICE_NAMES } from "../services/table";
 import { canonical, loadSettings, type Settings } from "../settings";
-
-/** What this installation's walls are made of, for a person to judge. */
-export const ISOLATION =
-  "container: shared kernel; own user, pid, mount, network, ipc, uts, time and cgroup namespaces, seccomp, limits on cpu, memory, processes and disk";
 
 export type ServiceStatus = {
   readonly name: string;
@@ -28,7 +24,12 @@ export type InstallationStatus = {
   readonly dataDir: string;
   readonly tag: string;
   readonly slotCidr: string;
+  /** What the walls are made of, for a person to judge; of the runtime that sandboxes get where nobody says otherwise. */
   readonly isolation: string;
+  /** What sandboxes run on here, the default first; undefined when the node does not say. */
+  readonly runtimes: readonly NodeRuntime[] | undefined;
+  /** What was decided about runtimes when the node started, and why. */
+  readonly runtimeNotes: readonly string[];
   /** Every service and server runs and answers, and a supervisor watches them. */
   readonly isUp: boolean;
   readonly services: readonly ServiceStatus[];
@@ -56,21 +57,23 @@ export function isSupervised(dataDir: string): boolean {
 export async function status(dataDir: string): Promise<InstallationStatus> {
   const settings = loadSettings(dataDir);
   const paths = pathsOf(settings.dataDir);
-  const [services, sandboxes, warnings, memoryPauses] = await Promise.all([
+  const [services, sandboxes, warnings, node] = await Promise.all([
     serviceStates(paths, settings),
     countSandboxes(settings),
     findHostWarnings(),
-    readMemoryPauses(settings.ports.nodeGrpc),
+    readNode(settings.ports.nodeGrpc),
   ]);
   return {
     dataDir: settings.dataDir,
     tag: settings.tag,
     slotCidr: settings.slotCidr,
-    isolation: ISOLATION,
+    isolation: node?.runtimes[0]?.isolation ?? `${settings.runtime}: the node does not answer`,
+    runtimes: node?.runtimes,
+    runtimeNotes: node?.notes ?? [],
     isUp: services.every(({ state }) => state === "running"),
     services,
     sandboxes,
-    memoryPauses,
+    memoryPauses: node?.memoryPauses,
     disk: diskOf(settings),
     warnings,
   };

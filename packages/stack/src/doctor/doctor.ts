@@ -3,6 +3,7 @@
 import { status } from "../commands/status";
 import { missingPackages, NEEDED } from "../host/packages";
 import { pathsOf } from "../paths";
+import { readNode } from "../services/node-info";
 import { ownPorts } from "../services/own-ports";
 import { canonical, defaultPorts, readSettings } from "../settings";
 import { type Finding, good, note, problem } from "./finding";
@@ -11,6 +12,7 @@ import { judgeMemoryPauses } from "./memory-pauses";
 import { findNeighbours, judgeLxcfs, judgeNetwork, judgeTrust, judgeUserNamespace } from "./neighbours";
 import { readKernel } from "./read-kernel";
 import { judgeDisk, judgeMemory, judgePorts, readDisk, readMemory } from "./resources";
+import { judgeVirtualMachines } from "./virtual-machines";
 
 export type Diagnosis = { readonly isFit: boolean; readonly areas: readonly Area[] };
 export type Area = { readonly area: string; readonly findings: readonly Finding[] };
@@ -24,9 +26,11 @@ export async function diagnose(of: {
   const settings = readSettings(dataDir);
   const kernel = readKernel();
   const places = { ports: settings?.ports ?? defaultPorts(), host: settings?.host ?? "127.0.0.1" };
+  const proven = settings && (await readNode(settings.ports.nodeGrpc))?.runtimes;
   const areas: Area[] = [
     { area: "host", findings: [...judgeKernel(kernel), await judgeUserNamespace()] },
     { area: "packages", findings: [await judgePackages(), judgeLxcfs(), await judgeMemoryPauses()] },
+    { area: "virtual machines", findings: await judgeVirtualMachines({ runtime: settings?.runtime, proven }) },
     { area: "network", findings: await judgeNetwork() },
     { area: "neighbours", findings: [...(await findNeighbours()), ...judgeTrust(of.env)] },
     {

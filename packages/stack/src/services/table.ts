@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { inherited } from "@sandlot/host";
 import { BASE_SHAPE } from "../base/install";
 import type { GuestProxies } from "../host/guest-trust";
-import { CHECKOUT, DIST, pathsOf } from "../paths";
+import { CHECKOUT, DIST, MACHINE_CACHE, pathsOf } from "../paths";
 import type { Secrets } from "../secrets";
 import type { Settings } from "../settings";
 import { lxcfsDir } from "./lxcfs";
@@ -36,6 +36,8 @@ export type ServiceInputs = {
   readonly hasLxcfs: boolean;
   /** Undefined when none could be had: pauses keep no memory then. */
   readonly criuPath: string | undefined;
+  /** Where the guests' kernel lies; undefined when no virtual machines were asked for. */
+  readonly guestKernelDir: string | undefined;
   /** Of those that open an object store. */
   readonly storageEnv: Readonly<Record<string, string>>;
 };
@@ -104,7 +106,7 @@ export function orchestratorSpec(of: ServiceInputs): ServiceSpec {
       INSTALLATION_TAG: settings.tag,
       SLOT_CIDR: settings.slotCidr,
       WARM_POOL_SIZE: String(settings.warm),
-      WARM_BUILDS: `${of.baseBuildId}:${BASE_SHAPE.cpuCount}:${BASE_SHAPE.memoryMiB}:${BASE_SHAPE.diskMiB}`,
+      WARM_BUILDS: warmBase(of),
       MAX_SANDBOXES: String(settings.maxSandboxes),
       // Empty: the node's own.
       SANDBOX_MAX_CONNECTIONS: String(settings.sandboxConnections ?? ""),
@@ -113,6 +115,8 @@ export function orchestratorSpec(of: ServiceInputs): ServiceSpec {
       CRIU_PATH: of.criuPath ?? "",
       LXCFS_DIR: of.hasLxcfs ? lxcfsDir(paths) : "",
       DISK_RESERVE_MIB: settings.diskReserveMiB === undefined ? "" : String(settings.diskReserveMiB),
+      RUNTIMES: settings.runtime,
+      ...vmEnv(of),
       RUNTIME_FORCE: settings.runtimeForce === "none" ? "" : (settings.runtimeForce ?? ""),
       // What was pushed here, and the stock client's default image.
       IMAGE_MIRRORS: imageMirrors(settings),
@@ -125,6 +129,24 @@ export function orchestratorSpec(of: ServiceInputs): ServiceSpec {
       GUEST_HTTPS_PROXY: of.guestProxies.https,
       GUEST_NO_PROXY: of.guestProxies.none,
     },
+  };
+}
+
+/** `base`, on what sandboxes get where nobody says otherwise. */
+function warmBase({ baseBuildId, settings }: ServiceInputs): string {
+  const { cpuCount, memoryMiB, diskMiB } = BASE_SHAPE;
+  const runtime = settings.runtime === "auto" ? "container" : settings.runtime.split(",")[0];
+  return `${baseBuildId}:${cpuCount}:${memoryMiB}:${diskMiB}:${runtime}`;
+}
+
+function vmEnv({ guestKernelDir }: ServiceInputs): Record<string, string> {
+  if (guestKernelDir === undefined) return {};
+  return {
+    GUEST_KERNEL_DIR: guestKernelDir,
+    GUEST_INIT_PATH: join(DIST, "vm-init"),
+    VM_LAUNCHER_PATH: join(DIST, "vm-launcher"),
+    VM_MEMORY_LIBRARY_PATH: join(DIST, "vm-memory.so"),
+    VM_CACHE_DIR: join(MACHINE_CACHE, "vm"),
   };
 }
 
