@@ -12,6 +12,7 @@ import { connectInner } from "./wire/dial";
 import { relay, type Wire } from "./wire/wire";
 
 const SILENT: Seen = { protocol: "tcp", name: undefined };
+const CLIENT_FIRST_PORTS: readonly number[] = [80, 443];
 
 export async function serveConnection(
   parts: GateParts,
@@ -33,7 +34,9 @@ async function pass(parts: GateParts, guest: Wire, flow: Flow): Promise<void> {
   // The slot's rules refuse these before they get here; this is the second look.
   if (parts.isForbidden(address)) return refuse(guest, flow, "internal_address");
   const isSettled = isDecidedByAddress(parts.policy(), address);
-  const { seen, first } = isSettled ? { seen: SILENT, first: Buffer.alloc(0) } : await lookInto(guest);
+  const { seen, first } = isSettled
+    ? { seen: SILENT, first: Buffer.alloc(0) }
+    : await lookInto(guest, patienceMs(parts, flow));
   if (guest.isClosed) return end(flow, "gone");
   flow.protocol = seen.protocol;
   flow.host = seen.name;
@@ -145,11 +148,17 @@ async function toInner(
   passBytes(guest, inner, { flow, first: of.first, isUnseen: false });
 }
 
+/** A name is all that can help what would be refused without one, so a slow client is waited for. */
+function patienceMs(parts: GateParts, { address, port }: Flow): number {
+  const isLost = judge(parts.policy(), SILENT, address).do === "refuse";
+  return isLost || CLIENT_FIRST_PORTS.includes(port) ? limits.peekWholeMs : limits.peekMs;
+}
+
 /** Waits for the first bytes until they tell what is meant, or for so long that they will not. */
-async function lookInto(guest: Wire): Promise<{ seen: Seen; first: Buffer }> {
+async function lookInto(guest: Wire, silenceMs: number): Promise<{ seen: Seen; first: Buffer }> {
   const { promise, resolve } = Promise.withResolvers<Seen>();
   let first: Buffer = Buffer.alloc(0);
-  let silence: Disposable | undefined = systemClock.after(limits.peekMs, () => resolve(SILENT));
+  let silence: Disposable | undefined = systemClock.after(silenceMs, () => resolve(SILENT));
   using _whole = systemClock.after(limits.peekWholeMs, () => resolve(SILENT));
   guest.events = {
     data: (bytes) => {

@@ -1,9 +1,10 @@
 /** Every bound of the egress proxy, with unit and reason. */
 export const limits = {
   /** How long a new connection may be silent before it counts as one whose server speaks first, in milliseconds. What is
-   * allowed by address alone is not held up at all. */
+   * allowed by address alone is not held up at all; what silence would be refused for, and ports whose clients speak first,
+   * wait as long as `peekWholeMs`: clients read their authorities after they have connected, which takes long on a busy host. */
   peekMs: 250,
-  /** How long the beginning of a connection may take to arrive once it has begun, in milliseconds. */
+  /** How long the beginning of a connection may take to arrive, in milliseconds. */
   peekWholeMs: 5_000,
   /** Bytes of a ClientHello or request head that are waited for; beyond it the connection has no name. */
   peekBytes: 65_536,
