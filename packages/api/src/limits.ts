@@ -93,6 +93,8 @@ export const limits = {
   identityTokenS: 300,
   /** How long the keys that sign them are kept in memory before they are read again. */
   identityKeysMs: 60_000,
+  /** How long a new one is published before it signs: what verifiers (300 s, by our own headers) and we keep has to lapse. */
+  identityPublishMs: 360_000,
   /** How old the admin's counts may be. */
   adminCountsMs: 5_000,
 

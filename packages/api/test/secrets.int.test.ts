@@ -5,7 +5,7 @@ import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { ValueService } from "@sandlot/contracts/egress";
 import { openDatabase } from "@sandlot/db";
-import { type Installation, NODE_TOKEN, OTHER_KEY, startInstallation } from "./installation";
+import { ADMIN, type Installation, NODE_TOKEN, OTHER_KEY, startInstallation } from "./installation";
 
 let at: Installation;
 beforeAll(async () => {
@@ -15,6 +15,7 @@ afterAll(() => at[Symbol.asyncDispose]());
 
 const values = () => createClient(ValueService, createGrpcTransport({ baseUrl: `http://${at.api.internalAddress}` }));
 const asNode = { headers: { Authorization: `Bearer ${NODE_TOKEN}` } };
+const asAdmin = { "X-Admin-Token": ADMIN };
 const VALUE = "s3cr3t-value-of-the-test";
 
 async function makeSecret(name: string, value = VALUE): Promise<string> {
@@ -133,6 +134,27 @@ describe("values for nodes", () => {
     expect(verify("sha256", Buffer.from(`${head}.${body}`), signed, Buffer.from(signature, "base64url"))).toBe(true);
     const provider = (await at.call("GET", "/.well-known/openid-configuration")).body;
     expect(provider).toMatchObject({ issuer: claims.iss, jwks_uri: `${claims.iss}/.well-known/jwks.json` });
+  });
+
+  it("go on being verified while their key is replaced, and not when it was stolen", async () => {
+    const sandboxId = await at.create();
+    const kidOf = async () => {
+      const { tokens } = await values().resolve({ sandboxId, tokens: { aws: { audience: "sts.test" } } }, asNode);
+      return JSON.parse(Buffer.from((tokens.aws?.value ?? "").split(".")[0] ?? "", "base64url").toString()).kid;
+    };
+    const kids = async () => {
+      const { body } = await at.call("GET", "/.well-known/jwks.json");
+      return (body as { keys: { kid: string }[] }).keys.map(({ kid }) => kid);
+    };
+    const rotate = (headers: Record<string, string>, body?: object) =>
+      at.call("POST", "/admin/identity-keys/rotate", { headers, ...(body && { body }) });
+    const before = await kidOf();
+    expect((await rotate({})).status).toBe(401);
+    const next = (await rotate(asAdmin)).body as { keyID: string; signsAt: string };
+    expect(Date.parse(next.signsAt)).toBeGreaterThan(Date.now() + 300_000);
+    expect([await kids(), await kidOf()]).toEqual([[next.keyID, before], before]);
+    const last = (await rotate(asAdmin, { now: true })).body as { keyID: string };
+    expect([await kids(), await kidOf()]).toEqual([[last.keyID], last.keyID]);
   });
 
   it("opens a proxy's password, which nothing else shows", async () => {

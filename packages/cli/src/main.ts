@@ -4,6 +4,7 @@ import { completionCommand } from "./commands/completion";
 import { doctorCommand } from "./commands/doctor";
 import { downCommand } from "./commands/down";
 import { envCommand } from "./commands/env";
+import { identityCommands } from "./commands/identity";
 import { keyCommands } from "./commands/key";
 import { logsCommand } from "./commands/logs";
 import { restartCommand } from "./commands/restart";
@@ -32,6 +33,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...sandboxCommands,
   sshCommand,
   ...sshKeyCommands,
+  ...identityCommands,
   ...templateCommands,
   ...keyCommands,
   trustCommand,
@@ -45,6 +47,7 @@ export const COMMANDS: readonly CommandSpec[] = [
 /** What help says of the first word of commands of two. */
 export const GROUPS: Readonly<Record<string, string>> = {
   sandbox: "List, end, enter and show sandboxes",
+  identity: "Look after the keys that workload tokens are signed with",
   "ssh-key": "Say which keys open sandboxes by SSH",
   template: "Build, list and delete templates",
   key: "Make, list and take away API keys",

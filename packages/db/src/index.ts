@@ -1,7 +1,13 @@
 /** PostgreSQL: schema, typed queries, seeding. Callers see rooms of functions, never SQL. */
 export { type Database, openDatabase, type Queries } from "./database";
 export { dbFaults } from "./faults";
-export { ensureIdentityKeys, type IdentityKey, readIdentityKeys } from "./identity-keys";
+export {
+  ensureIdentityKeys,
+  type IdentityKey,
+  type KeptIdentityKey,
+  readIdentityKeys,
+  replaceIdentityKeys,
+} from "./identity-keys";
 export { type Creator, type MadeKey, makeKey, readKeys, removeKey, renameKey, type TeamKey } from "./keys";
 export {
   addLogEntries,

@@ -27,3 +27,12 @@ export function getIdentityProvider({ identity }: Parts): Handler<"getIdentityPr
     return { status: 200, headers: { "Cache-Control": "public, max-age=300" }, body };
   };
 }
+
+/** POST /admin/identity-keys/rotate — the new key's id, and when it signs. */
+export function rotateIdentityKeys({ identity }: Parts): Handler<"rotateIdentityKeys"> {
+  return async ({ body }) => {
+    if (identity === undefined) throw iamFaults.not_available({});
+    const { keyId, signsAtMs } = await identity.rotate(body?.now === true);
+    return { status: 200, body: { keyID: keyId, signsAt: new Date(signsAtMs).toISOString() } };
+  };
+}

@@ -23,7 +23,7 @@ import { getTemplate } from "./get-template";
 import { getTemplateAlias } from "./get-template-alias";
 import { getTemplateBuildLogs, getTemplateBuildStatus } from "./get-template-build";
 import { getTemplateFileLink } from "./get-template-file-link";
-import { getIdentityKeys, getIdentityProvider } from "./identity";
+import { getIdentityKeys, getIdentityProvider, rotateIdentityKeys } from "./identity";
 import { killSandboxRoute } from "./kill-sandbox";
 import { killTeamSandboxes } from "./kill-team-sandboxes";
 import { listRunningSandboxes } from "./list-running-sandboxes";
@@ -52,6 +52,7 @@ export function handlersOf(parts: HandlerParts): Handlers {
     getHealth: getHealth(parts),
     getIdentityKeys: getIdentityKeys(parts),
     getIdentityProvider: getIdentityProvider(parts),
+    rotateIdentityKeys: rotateIdentityKeys(parts),
     createSandbox: createSandbox(parts),
     createSandboxV2: createSandboxV2(parts),
     listRunningSandboxes: listRunningSandboxes(parts),

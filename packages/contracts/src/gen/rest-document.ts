@@ -3371,6 +3371,45 @@ export const restDocument: unknown = {
         }
       }
     },
+    "/admin/identity-keys/rotate": {
+      "post": {
+        "operationId": "rotateIdentityKeys",
+        "tags": [
+          "admin"
+        ],
+        "summary": "Make a new key that workload tokens are signed with",
+        "security": [
+          {
+            "AdminApiKeyAuth": []
+          }
+        ],
+        "requestBody": {
+          "required": false,
+          "content": {
+            "application/json": {
+              "schema": {
+                "$ref": "#/components/schemas/IdentityKeyRotation"
+              }
+            }
+          }
+        },
+        "responses": {
+          "200": {
+            "description": "The new key. Those before it stay published until their last token has ended.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/RotatedIdentityKey"
+                }
+              }
+            }
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
+          }
+        }
+      }
+    },
     "/admin/sandboxes/running-counts": {
       "get": {
         "operationId": "countRunningSandboxes",
@@ -3894,6 +3933,32 @@ export const restDocument: unknown = {
               "type": "object",
               "additionalProperties": true
             }
+          }
+        }
+      },
+      "IdentityKeyRotation": {
+        "type": "object",
+        "properties": {
+          "now": {
+            "type": "boolean",
+            "description": "Sign with it at once and forget all others; for a key that was stolen."
+          }
+        }
+      },
+      "RotatedIdentityKey": {
+        "type": "object",
+        "required": [
+          "keyID",
+          "signsAt"
+        ],
+        "properties": {
+          "keyID": {
+            "type": "string",
+            "description": "The `kid` of its tokens."
+          },
+          "signsAt": {
+            "type": "string",
+            "format": "date-time"
           }
         }
       },

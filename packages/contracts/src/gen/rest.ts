@@ -959,6 +959,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/identity-keys/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a new key that workload tokens are signed with */
+        post: operations["rotateIdentityKeys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/sandboxes/running-counts": {
         parameters: {
             query?: never;
@@ -1004,6 +1021,16 @@ export interface components {
             keys: {
                 [key: string]: unknown;
             }[];
+        };
+        IdentityKeyRotation: {
+            /** @description Sign with it at once and forget all others; for a key that was stolen. */
+            now?: boolean;
+        };
+        RotatedIdentityKey: {
+            /** @description The `kid` of its tokens. */
+            keyID: string;
+            /** Format: date-time */
+            signsAt: string;
         };
         IdentityProvider: {
             issuer: string;
@@ -3751,6 +3778,31 @@ export interface operations {
                 };
                 content: {
                     "text/plain": string;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    rotateIdentityKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["IdentityKeyRotation"];
+            };
+        };
+        responses: {
+            /** @description The new key. Those before it stay published until their last token has ended. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RotatedIdentityKey"];
                 };
             };
             default: components["responses"]["Error"];

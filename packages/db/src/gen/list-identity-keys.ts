@@ -9,6 +9,7 @@ export type IListIdentityKeysParams = void;
 
 /** 'ListIdentityKeys' return type */
 export interface IListIdentityKeysResult {
+  createdAt: Date;
   id: string;
   publicJwk: Json;
   sealed: string;
@@ -20,12 +21,12 @@ export interface IListIdentityKeysQuery {
   result: IListIdentityKeysResult;
 }
 
-const listIdentityKeysIR: any = {"usedParamSet":{},"params":[],"statement":"SELECT id, public_jwk AS \"publicJwk\", sealed FROM identity_keys ORDER BY created_at DESC, id"};
+const listIdentityKeysIR: any = {"usedParamSet":{},"params":[],"statement":"SELECT id, public_jwk AS \"publicJwk\", sealed, created_at AS \"createdAt\" FROM identity_keys ORDER BY created_at DESC, id"};
 
 /**
  * Query generated from SQL:
  * ```
- * SELECT id, public_jwk AS "publicJwk", sealed FROM identity_keys ORDER BY created_at DESC, id
+ * SELECT id, public_jwk AS "publicJwk", sealed, created_at AS "createdAt" FROM identity_keys ORDER BY created_at DESC, id
  * ```
  */
 export const listIdentityKeys = new PreparedQuery<IListIdentityKeysParams,IListIdentityKeysResult>(listIdentityKeysIR);

@@ -1,0 +1,2 @@
+/* @name deleteIdentityKey */
+DELETE FROM identity_keys WHERE id = :id!;
