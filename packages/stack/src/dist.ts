@@ -18,6 +18,8 @@ const PRODUCTS = [
   "orchestrator",
   "launcher",
   "vm-init",
+  "vm-launcher",
+  "vm-memory.so",
   "guest-layer/usr/lib/sandlot/init",
   "guest-layer/usr/lib/sandlot/envd",
 ];
@@ -51,7 +53,7 @@ function isBuilt(stamp: string, hash: string): boolean {
 /** `<app>/build.ts` of every app that has one, and the runtimes' C programs. */
 export function recipes(): string[] {
   const apps = readdirSync(join(CHECKOUT, "apps")).map((name) => `apps/${name}/build.ts`);
-  const runtimes = ["packages/runtimes/container/build.ts", "packages/runtimes/microvm/build.ts"];
+  const runtimes = ["container", "microvm", "qemu"].map((name) => `packages/runtimes/${name}/build.ts`);
   return [...apps, ...runtimes].filter((path) => existsSync(join(CHECKOUT, path)));
 }
 

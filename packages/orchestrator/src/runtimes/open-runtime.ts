@@ -1,7 +1,9 @@
 /** How each runtime is started on this host. */
+import { join } from "node:path";
 import { systemClock } from "@sandlot/lifetime";
 import { startContainerRuntime } from "@sandlot/runtime-container";
 import type { Runtime } from "@sandlot/runtime-contract";
+import { startQemuRuntime } from "@sandlot/runtime-qemu";
 import type { Logger } from "@sandlot/telemetry";
 import type { OrchestratorConfig } from "../config";
 import { nodeFaults } from "../faults";
@@ -12,8 +14,28 @@ export type OpenRuntime = (name: RuntimeName, config: OrchestratorConfig, logger
 /** Starts no machine yet. @throws Fault `node_runtime_unusable` for one that this release or this host does not have */
 export const openRuntime: OpenRuntime = async (name, config, logger) => {
   if (name === "container") return await openContainers(config, logger);
+  if (name === "qemu") return await openQemu(config, logger);
   throw nodeFaults.runtime_unusable({ runtime: name, problems: "it is not part of this release" });
 };
+
+async function openQemu(config: OrchestratorConfig, logger: Logger): Promise<Runtime> {
+  const { microVm } = config;
+  if (microVm === undefined)
+    throw nodeFaults.runtime_unusable({
+      runtime: "qemu",
+      problems: "no kernel for its guests was named (GUEST_KERNEL_DIR)",
+    });
+  return await startQemuRuntime(
+    {
+      ...microVm,
+      nodeDir: join(config.basePath, "qemu"),
+      tag: config.installationTag,
+      guestLayerDir: config.guestLayerDir,
+      forceCgroupsV1: config.runtimeForce.includes("cgroup-v1"),
+    },
+    { log: logger.room("qemu"), clock: systemClock },
+  );
+}
 
 async function openContainers(config: OrchestratorConfig, logger: Logger): Promise<Runtime> {
   const warmHere = config.warmBuilds.filter(({ runtime }) => runtime === "container");
