@@ -9,6 +9,10 @@ export const qemuFaults = defineFaults("qemu", {
     say: (f: { machineId: string; waitedMs: number }) =>
       `machine ${f.machineId} was not up ${f.waitedMs} ms after it was started`,
   },
+  bad_disk: {
+    kind: "precondition",
+    say: (f: { name: string; reason: string }) => `disk ${f.name} cannot be used: ${f.reason}`,
+  },
   monitor_silent: {
     kind: "timed_out",
     say: (f: { command: string; waitedMs: number }) => `QEMU did not answer ${f.command} in ${f.waitedMs} ms`,

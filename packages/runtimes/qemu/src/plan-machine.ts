@@ -1,11 +1,12 @@
 /** From a request to files in the machine's directory and a command line. Starts nothing. */
 import { chmod, chown, copyFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type LayerRef, machineFaults, type StartMachine } from "@sandlot/runtime-contract";
+import type { LayerRef, StartMachine } from "@sandlot/runtime-contract";
 import { ensureBlankDisk, ensureLayerImage, GUEST_MAC, guestCommandLine, HOST_MAC } from "@sandlot/runtime-microvm";
 import { diskNodes, layersNodes } from "./block-nodes";
 import { type BoundName, cpuModelFor, LIBRARY_IN_TREE, type QemuPlan, qemuCommandLine } from "./command-line";
 import { OpenFiles } from "./descriptors";
+import { type DiskChain, ensureEmptyOverlay, planDiskChain } from "./disk-chain";
 import type { QemuHost } from "./host";
 import type { Acceleration, LaunchPair, MachineRecord } from "./journal";
 import { limits } from "./limits";
@@ -28,6 +29,8 @@ export type RestoreFiles = {
   /** Mapped privately as the guest's memory. */
   readonly memoryPath: string;
   readonly deviceStatePath: string;
+  /** What its guest was told of the host it was sealed on. */
+  readonly sealed: { readonly tscKhz: number };
 };
 
 export async function planMachine(of: {
@@ -63,7 +66,7 @@ export async function planMachine(of: {
     from: restore === undefined ? { kind: "boot", commandLine: commandLineFor(of, disks.layers) } : { kind: "restore" },
   };
   return {
-    record: recordOf({ ...of, cpuModel, diskChain: disks.chain }),
+    record: recordOf({ ...of, cpuModel, diskChain: disks.chain, tscKHz: restore?.sealed.tscKhz ?? host.tscKHz }),
     launchPairs: [
       ["machine_dir", dir],
       ["tree", host.tree.path],
@@ -124,22 +127,25 @@ async function planDisks(of: {
 }): Promise<Disks> {
   const { request, dir, cacheDir, files } = of;
   if (request.slot === null) return { nodes: [], chain: [], layers: 0 };
-  const trees: LayerRef[] = [{ kind: "directory", path: of.guestLayerDir }, ...treesOf(request.build.layers)];
+  const lies = await planDiskChain(request.build.layers);
+  const trees: LayerRef[] = [{ kind: "directory", path: of.guestLayerDir }, ...lies.trees];
   const images = await Promise.all(trees.map((layer) => ensureLayerImage({ layer, cacheDir })));
   images.push(of.host.kernel.modulesPath);
   const own = join(dir, DISK_NAME);
-  await copyFile(await ensureBlankDisk({ cacheDir, sizeMiB: request.limits.diskMiB }), own);
+  await copyFile(await emptyDisk({ ...of, lies }), own);
   await chmod(own, 0o644);
-  const chain = [own];
+  const chain = [own, ...lies.chain];
   const nodes = [...(await layersNodes({ dir, images, files })), ...diskNodes(chain, files)];
   return { nodes, chain, layers: images.length };
 }
 
-function treesOf(layers: readonly LayerRef[]): readonly LayerRef[] {
-  for (const layer of layers)
-    if (layer.kind !== "erofs" && layer.kind !== "directory")
-      throw machineFaults.layer_unfit({ runtime: "qemu", layer: layer.path });
-  return layers;
+/** A file system of its own, or nothing but what lies below: as large as that where its guest has seen it, larger if asked. */
+async function emptyDisk(of: { request: StartRequest; cacheDir: string; lies: DiskChain }): Promise<string> {
+  const { cacheDir, lies, request } = of;
+  const { diskMiB } = request.limits;
+  if (lies.chain.length === 0) return ensureBlankDisk({ cacheDir, sizeMiB: diskMiB });
+  const sizeBytes = request.restore === undefined ? Math.max(lies.chainBytes, diskMiB * 2 ** 20) : lies.chainBytes;
+  return ensureEmptyOverlay({ cacheDir, sizeBytes });
 }
 
 function recordOf(of: {
@@ -151,6 +157,7 @@ function recordOf(of: {
   bootId: string;
   guestLayerDir: string;
   diskChain: readonly string[];
+  tscKHz: number;
 }): MachineRecord {
   const { request, host } = of;
   return {
@@ -165,7 +172,7 @@ function recordOf(of: {
     guestLayerDir: of.guestLayerDir,
     acceleration: of.acceleration,
     cpuModel: of.cpuModel,
-    tscKHz: host.tscKHz,
+    tscKHz: of.tscKHz,
     kernel: { version: host.kernel.version, sha256: host.kernel.sha256 },
     tree: host.tree.path,
     diskChain: of.diskChain,

@@ -1,15 +1,14 @@
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Gate, sleep } from "@sandlot/lifetime";
-import {
-  type Machine,
-  type MachineId,
-  machineFaults,
-  type Runtime,
-  type RuntimeCapabilities,
-  type RuntimeFacts,
-  type RuntimeProbe,
-  type StartMachine,
+import type {
+  Machine,
+  MachineId,
+  Runtime,
+  RuntimeCapabilities,
+  RuntimeFacts,
+  RuntimeProbe,
+  StartMachine,
 } from "@sandlot/runtime-contract";
 import { type Cgroups, type IdRanges, isAlive, launch, readProcess, runLauncher } from "@sandlot/runtime-host";
 import { type Accelerator, AcceleratorChoice } from "./accelerator";
@@ -30,6 +29,7 @@ import { limits } from "./limits";
 import { QemuMachine } from "./machine";
 import { planMachine, type StartRequest } from "./plan-machine";
 import { probeQemuHost } from "./probe";
+import { MachineSeals, requireSameLayers } from "./seals/machine-seals";
 import { trimTrees } from "./tree";
 
 export type QemuRuntimeRooms = {
@@ -49,6 +49,7 @@ export class QemuRuntime implements Runtime {
   readonly #machines = new Map<MachineId, QemuMachine>();
   readonly #starting = new Set<MachineId>();
   readonly #gate = new Gate(limits.startsAtOnce);
+  readonly #seals = new MachineSeals();
   #choice: AcceleratorChoice | undefined;
   #facts: RuntimeFacts | undefined;
 
@@ -58,9 +59,8 @@ export class QemuRuntime implements Runtime {
 
   get capabilities(): RuntimeCapabilities {
     return {
-      memorySnapshots: false,
-      memorySnapshotsProblem: "not built yet",
-      filesystemSnapshots: false,
+      memorySnapshots: true,
+      filesystemSnapshots: true,
       diskLimit: true,
       nestedContainers: true,
       hardwareIsolation: this.#facts?.acceleration === "kvm",
@@ -196,8 +196,7 @@ export class QemuRuntime implements Runtime {
     const { machineId } = request;
     const { bootId, cgroups, config } = this.#rooms;
     const host = await this.#rooms.host();
-    if (request.restore !== undefined)
-      throw machineFaults.seal_unreadable({ reason: `this runtime reads no ${request.restore.memory.format} yet` });
+    const restore = await this.#seals.plan({ ...of, host });
     const guestLayerDir = request.guestLayerDir ?? config.guestLayerDir;
     const planned = await planMachine({
       ...of,
@@ -205,8 +204,9 @@ export class QemuRuntime implements Runtime {
       bootId,
       cacheDir: config.cacheDir,
       guestLayerDir,
-      restore: undefined,
+      restore,
     });
+    if (restore !== undefined) await requireSameLayers(restore, dir);
     const launchConfig = formatLaunchConfig([...planned.launchPairs, ...this.#cgroupPairs(machineId)]);
     await writeMachine({ dir, record: planned.record, launchConfig });
     await cgroups.make(machineId, {
@@ -219,6 +219,7 @@ export class QemuRuntime implements Runtime {
     if (machine === undefined)
       throw qemuFaults.monitor_gone({ reason: `machine ${machineId} ended as soon as it was up` });
     void launched.exited.then(() => machine.look());
+    if (restore !== undefined) await this.#seals.bringUp({ machine, plan: restore, request }, of.signal);
     return machine;
   }
 
@@ -265,9 +266,7 @@ export class QemuRuntime implements Runtime {
       vmm,
       cgroups: this.#rooms.cgroups.of(machineId),
       clock: this.#rooms.parts.clock,
-      seal: async () => {
-        throw machineFaults.unsealable({ reason: "this runtime cannot seal yet" });
-      },
+      seal: (one, request, signal) => this.#seals.seal(one, request, signal),
       remove: () => this.#remove(machineId, record.uid),
     });
     this.#machines.set(machineId, machine);

@@ -46,8 +46,10 @@ export function diskSealCases(suite: Suite): void {
         );
         let build = { buildId: "none", layers: suite.harness.layers };
         let running = first;
+        // Every layer must last as long as a machine that lies on it, or a build that names it.
+        await using places = new AsyncDisposableStack();
         for (const generation of [1, 2, 3]) {
-          await using place = await suite.harness.place();
+          const place = places.use(await suite.harness.place());
           build = (await suite.seal(running, place, false)).build;
           const next = await suite.start({}, { build });
           await running.machine.end();

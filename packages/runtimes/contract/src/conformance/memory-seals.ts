@@ -52,8 +52,9 @@ export function memorySealCases(suite: Suite, memory: boolean): void {
         let running = await suite.start();
         await keepEverything(running);
         await running.run("echo 0 > /srv/generations");
+        await using places = new AsyncDisposableStack();
         for (let generation = 1; generation <= 10; generation += 1) {
-          await using place = await suite.harness.place();
+          const place = places.use(await suite.harness.place());
           const sealed = await suite.seal(running, place);
           await running[Symbol.asyncDispose]();
           running = await suite.resume(sealed, generation % 2 === 0 ? "keep" : "new");

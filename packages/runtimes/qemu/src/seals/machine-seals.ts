@@ -1,0 +1,111 @@
+/** Seals and restores of this runtime's machines: what is needed of the host, of a live machine, of its directory. */
+import { createHash } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { isFault } from "@sandlot/faults";
+import { machineFaults, type Seal, type SealRequest } from "@sandlot/runtime-contract";
+import { CheckedFiles } from "@sandlot/runtime-host";
+import { cpuModelFor, HARDWARE } from "../command-line";
+import { RESTORE_FD } from "../descriptors";
+import type { QemuHost } from "../host";
+import type { Acceleration } from "../journal";
+import type { QemuMachine } from "../machine";
+import { STATE_NAME, type StartRequest } from "../plan-machine";
+import { goOn, loadSealed, type PlannedRestore, planRestore } from "./restore";
+import { sealMachine } from "./seal";
+import type { VmHost } from "./seal-format";
+import type { Monitor } from "./seal-memory";
+
+export class MachineSeals {
+  readonly #checked = new CheckedFiles();
+
+  /** Undefined for a request that boots. @throws Fault `machine_seal_unreadable` */
+  async plan(of: {
+    request: StartRequest;
+    dir: string;
+    host: QemuHost;
+    acceleration: Acceleration;
+  }): Promise<PlannedRestore | undefined> {
+    const { acceleration, host, request } = of;
+    const { limits, restore } = request;
+    if (restore === undefined) return undefined;
+    const here: VmHost = {
+      qemuVersion: host.tree.version,
+      accelerator: acceleration,
+      cpuModel: cpuModelFor(acceleration),
+      tscKhz: host.tscKHz,
+      kernel: { version: host.kernel.version, sha256: host.kernel.sha256 },
+      hardware: HARDWARE,
+    };
+    return planRestore({ request: { limits, restore }, dir: of.dir, checked: this.#checked, host: here });
+  }
+
+  /** Of a machine whose QEMU waits for what it is to go on from. */
+  async bringUp(
+    of: { machine: QemuMachine; plan: PlannedRestore; request: StartRequest },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { machine, plan, request } = of;
+    const monitor = monitorOf(machine);
+    const { memoryMiB } = request.limits;
+    const loading = { plan, vmmPid: machine.parts.vmm.pid, memoryMiB, monitor, stateFd: RESTORE_FD };
+    await loadSealed(loading, signal).catch(async (thrown: unknown) => {
+      signal.throwIfAborted();
+      if (!isFault(thrown, "qemu_monitor_gone")) throw thrown;
+      const said = (await readFile(join(machine.parts.dir, "vmm.log"), "utf8").catch(() => ""))
+        .trim()
+        .split("\n")
+        .at(-1);
+      throw machineFaults.seal_unreadable({ reason: `QEMU ended: ${said || "without a word"}` }, thrown);
+    });
+    signal.throwIfAborted();
+    const gateway = request.slot?.guestGateway ?? "";
+    await goOn({ plan, request, gateway, monitor, withAgent: (work) => machine.withAgent(work) });
+    signal.throwIfAborted();
+  }
+
+  async seal(machine: QemuMachine, request: SealRequest, signal: AbortSignal): Promise<Seal> {
+    const { dir, record, vmm } = machine.parts;
+    const qemuVersion = await machine.withQmp(async ({ version }) => version);
+    const { acceleration, cpuModel, kernel, tscKHz } = record;
+    return sealMachine(
+      {
+        dir,
+        vmmPid: vmm.pid,
+        uid: record.uid,
+        monitor: monitorOf(machine),
+        withAgent: (work) => machine.withAgent(work),
+        chain: record.diskChain.slice(1),
+        deviceState: { path: join(dir, STATE_NAME), inJail: `/m/${STATE_NAME}` },
+        host: { qemuVersion, accelerator: acceleration, cpuModel, tscKhz: tscKHz, kernel, hardware: HARDWARE },
+        shape: record.limits,
+        layersSha256: await layersDigest(dir),
+        checked: this.#checked,
+        request,
+      },
+      signal,
+    );
+  }
+}
+
+/** A session per question: whoever thaws the machine in the middle of a seal needs one, too. */
+function monitorOf(machine: QemuMachine): Monitor {
+  return { execute: (command, args) => machine.withQmp((qmp) => qmp.execute(command, args)) };
+}
+
+/**
+ * Of the layers disk's own tables, which say where each image begins and ends: a guest that goes on knows them, and holds
+ * parts of the images.
+ */
+export async function layersDigest(dir: string): Promise<string> {
+  const names = (await readdir(dir)).filter((name) => name.startsWith("layers.") && name !== "layers.vmdk").sort();
+  const hash = createHash("sha256");
+  for (const name of names) hash.update(await readFile(join(dir, name)));
+  return hash.digest("hex");
+}
+
+/** Before anything of it is started. @throws Fault `machine_seal_unreadable` */
+export async function requireSameLayers(plan: PlannedRestore, dir: string): Promise<void> {
+  if ((await layersDigest(dir)) === plan.sealed.layersSha256) return;
+  throw machineFaults.seal_unreadable({ reason: "the layers make another disk than the one it was sealed on" });
+}

@@ -1,0 +1,43 @@
+/** The machine's own disk as a layer: a copy of it, or of all that lies below it too when that has become much. */
+import { join } from "node:path";
+import { qemuFaults } from "../faults";
+import { DISK_NAME } from "../plan-machine";
+import { flattenDisks } from "./flatten-disks";
+
+export const LAYER_NAME = "disk.qcow2";
+
+/** Every disk of a chain costs a look when a block is read that is in none, an open file and some memory. */
+export const CHAIN_MAX = 8;
+
+/**
+ * While the machine stands still and QEMU has written down all it holds.
+ * @returns whether the layer holds all that the disks below it do, and so stands in their place
+ */
+export async function writeDisk(
+  of: { dir: string; chain: readonly string[]; uid: number; request: { directory: string } },
+  signal: AbortSignal,
+): Promise<boolean> {
+  const own = join(of.dir, DISK_NAME);
+  const to = join(of.request.directory, LAYER_NAME);
+  if (of.chain.length < CHAIN_MAX) {
+    await copy(own, to, signal);
+    return false;
+  }
+  await flattenDisks({ disks: [own, ...of.chain], to, uid: of.uid }, signal);
+  return true;
+}
+
+/** Shares blocks where the file system can, and keeps holes. */
+async function copy(from: string, to: string, signal: AbortSignal): Promise<void> {
+  const child = Bun.spawn(["cp", "--reflink=auto", "--sparse=auto", from, to], {
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "pipe",
+    signal,
+    killSignal: "SIGKILL",
+  });
+  const [said, exitCode] = await Promise.all([new Response(child.stderr).text(), child.exited]);
+  signal.throwIfAborted();
+  if (exitCode !== 0)
+    throw qemuFaults.bad_disk({ name: LAYER_NAME, reason: said.trim() || `cp ended with ${exitCode}` });
+}
