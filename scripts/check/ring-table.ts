@@ -10,6 +10,7 @@ const ADAPTERS = [
   "runtime-container",
   "runtime-microvm",
   "runtime-qemu",
+  "runtime-firecracker",
   "network",
   "proxy",
   "egress",
@@ -46,6 +47,7 @@ export const MAY: Readonly<Record<string, readonly string[]>> = {
   "runtime-host": ["faults", "lifetime", "runtime-contract"],
   "runtime-container": [...KIT, "domain", "runtime-contract", "runtime-host"],
   "runtime-qemu": [...KIT, "domain", "runtime-contract", "runtime-host", "runtime-microvm"],
+  "runtime-firecracker": [...KIT, "domain", "runtime-contract", "runtime-host", "runtime-microvm"],
   // It ships into every guest.
   envd: [...KIT, "contracts"],
   // Shipped into the template of that name.

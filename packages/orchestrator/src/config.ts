@@ -63,6 +63,8 @@ export type OrchestratorConfig = {
   readonly runtimes: readonly RuntimeName[] | "auto";
   /** What virtual machines are made of; undefined as a whole where no kernel for them was named. */
   readonly microVm: MicroVmSettings | undefined;
+  /** Which Firecracker binaries there are, with their checksums; read only where the runtime `firecracker` is wanted. */
+  readonly firecrackerVersionsFile: string;
   /** Ways of older kernels, taken although this one has better: to try them out. */
   readonly runtimeForce: readonly RuntimeForce[];
   readonly logLevel: LogLevel;
@@ -165,6 +167,7 @@ export function loadOrchestratorConfig(env: Env, seen: ConfigEntry[] = []): Orch
         cacheDir: read.text("VM_CACHE_DIR", "/var/cache/sandlot/vm"),
         accelerator: read.oneOf("VM_ACCELERATOR", ["auto", "kvm", "tcg"], "auto"),
       },
+      firecrackerVersionsFile: read.text("FIRECRACKER_VERSIONS_FILE", "/etc/sandlot/firecracker.json"),
       runtimeNames: read.list("RUNTIMES", ["container"]),
       diskReserve: read.optionalText("DISK_RESERVE_MIB"),
       runtimeForce: read.list("RUNTIME_FORCE", []),

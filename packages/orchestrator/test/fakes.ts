@@ -397,6 +397,7 @@ export function tempNode(): Disposable & {
     diskReserveMiB: 0,
     runtimes: ["container"],
     microVm: undefined,
+    firecrackerVersionsFile: "/nowhere",
     runtimeForce: [],
     logLevel: "silent",
     crashAt: undefined,

@@ -34,6 +34,7 @@ const NUMBERS = {
   getxattr: [191, 8],
   lgetxattr: [192, 9],
   fgetxattr: [193, 10],
+  lseek: [8, 62],
   listxattr: [194, 11],
   llistxattr: [195, 12],
   flistxattr: [196, 13],

@@ -5,7 +5,7 @@ import {
   SandboxNetworkConfigSchema,
   SandboxNetworkDomainRulesSchema,
 } from "@sandlot/contracts/orchestrator";
-import { initBodyFor } from "./init-body";
+import { initBodyFor, metadataFor } from "./init-body";
 
 const NO_PROXY = { http: undefined, https: undefined, none: undefined };
 
@@ -61,5 +61,17 @@ describe(initBodyFor, () => {
     expect(body).not.toHaveProperty("caBundle");
     expect(body).not.toHaveProperty("proxy");
     expect(body.envVars).toEqual({});
+  });
+});
+
+describe(metadataFor, () => {
+  it("tells who it is, and the hash of its token and not the token", () => {
+    const config = create(SandboxConfigSchema, { sandboxId: "i1", templateId: "t1", envdAccessToken: "abc" });
+    const told = metadataFor(config);
+    expect(told).toMatchObject({ instanceID: "i1", envID: "t1" });
+    expect(told.accessTokenHash).toStartWith("ddaf35a193617abacc417349ae20413112e6fa4e89a97ea2");
+    expect(JSON.stringify(told)).not.toContain('"abc"');
+    const open = metadataFor(create(SandboxConfigSchema, { sandboxId: "i1" }));
+    expect(open.accessTokenHash).toStartWith("cf83e1357eefb8bd");
   });
 });

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { SandboxConfig } from "@sandlot/contracts/orchestrator";
 import type { GuestProxy } from "../config";
 import { hasHeaderRules } from "../sandboxes/egress-policy";
@@ -40,6 +41,19 @@ export function initBodyFor(of: {
     templateId: config.baseTemplateId === "" ? config.templateId : config.baseTemplateId,
     buildId: config.buildId,
     hostname: config.sandboxId,
+  };
+}
+
+/**
+ * What the guest may read at its metadata address, in a runtime that has one: who it is, and by what a token can be told to be the
+ * right one without its being there (wire contract §2.3: hex SHA-512; of the empty string where there is none).
+ */
+export function metadataFor(config: SandboxConfig): Readonly<Record<string, string>> {
+  const token = config.envdAccessToken ?? "";
+  return {
+    instanceID: config.sandboxId,
+    envID: config.templateId,
+    accessTokenHash: createHash("sha512").update(token).digest("hex"),
   };
 }
 

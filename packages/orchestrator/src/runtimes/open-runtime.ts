@@ -7,6 +7,7 @@ import { startQemuRuntime } from "@sandlot/runtime-qemu";
 import type { Logger } from "@sandlot/telemetry";
 import type { OrchestratorConfig } from "../config";
 import { nodeFaults } from "../faults";
+import { openFirecracker } from "./open-firecracker";
 import type { RuntimeName } from "./runtimes";
 
 export type OpenRuntime = (name: RuntimeName, config: OrchestratorConfig, logger: Logger) => Promise<Runtime>;
@@ -15,6 +16,7 @@ export type OpenRuntime = (name: RuntimeName, config: OrchestratorConfig, logger
 export const openRuntime: OpenRuntime = async (name, config, logger) => {
   if (name === "container") return await openContainers(config, logger);
   if (name === "qemu") return await openQemu(config, logger);
+  if (name === "firecracker") return await openFirecracker(config, logger);
   throw nodeFaults.runtime_unusable({ runtime: name, problems: "it is not part of this release" });
 };
 

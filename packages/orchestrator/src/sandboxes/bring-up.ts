@@ -5,7 +5,7 @@ import { nodeFaults } from "../faults";
 import { hasIdentity, initEnvd } from "../guests/envd-door";
 import { type Guest, type GuestParts, type StageTimes, type StartGuest, stopwatch } from "../guests/guest";
 import { applyRules } from "../guests/guest-rules";
-import { type GuestDefaults, initBodyFor } from "../guests/init-body";
+import { type GuestDefaults, initBodyFor, metadataFor } from "../guests/init-body";
 import { Lifeline } from "../guests/lifeline";
 import type { SandboxRecord } from "../journal/journal";
 import { limits } from "../limits";
@@ -129,6 +129,7 @@ async function giveTo(
   await step("bound");
   lap("journal");
   await applyRules(parts.slots, guest, egressPolicyOf(sandbox.config));
+  await guest.machine.setMetadata?.(metadataFor(sandbox.config));
   await guest.machine.thaw();
   await step("thawed");
   lap("thawAndEgress");

@@ -171,6 +171,11 @@ export type Machine = {
    * the bytes are a stranger's. Empty when the machine has ended or has no such output.
    */
   readOutput(of: { fromByte: number; maxBytes: number }): Promise<MachineOutput>;
+  /**
+   * What a program inside finds at the metadata address: this and nothing else. Absent where a runtime has no such address.
+   * It is not part of a seal.
+   */
+  setMetadata?(metadata: Readonly<Record<string, string>>): Promise<void>;
   /** Settles when the machine has ended, whoever ended it; never rejects. */
   readonly ended: Promise<MachineEnd>;
   /**
