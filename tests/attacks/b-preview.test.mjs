@@ -130,7 +130,7 @@ test("B8 hundreds of idle and dribbling connections, and heads without end, leav
     for (let round = 0; round < 10; round += 1) {
       const startedMs = Date.now();
       assert.equal(await (await toPort(sandbox.sandboxId, 2280)).text(), "guest");
-      assert.ok(Date.now() - startedMs < 2_000);
+      assert.ok(Date.now() - startedMs < 10_000);
       await pause(150);
     }
     const grown = (await resident("client-proxy")) - before;

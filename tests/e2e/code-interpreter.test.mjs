@@ -175,7 +175,7 @@ test("a client that gives up interrupts its code, and the context lives on", asy
   await assert.rejects(sandbox.runCode("import time\ntime.sleep(60)", { timeoutMs: 400 }), { name: "TimeoutError" });
   const startMs = performance.now();
   assert.equal((await sandbox.runCode("kept")).text, "1");
-  assert.ok(performance.now() - startMs < 3_000);
+  assert.ok(performance.now() - startMs < 20_000);
 });
 
 test("a killed kernel ends its code with an error and is there again", async () => {

@@ -73,7 +73,7 @@ test("a background command is listed, killed, and then unknown", async () => {
 });
 
 test("a second client attaches to a running command", async () => {
-  const counter = await sandbox.commands.run("for i in 1 2 3 4 5 6; do echo n$i; sleep 0.2; done; exit 3", {
+  const counter = await sandbox.commands.run("for i in 1 2 3 4 5 6; do echo n$i; sleep 0.5; done; exit 3", {
     background: true,
   });
   await pause(300);
@@ -85,7 +85,7 @@ test("a second client attaches to a running command", async () => {
 test("its own timeout ends a command and leaves the sandbox", async () => {
   const started = Date.now();
   await assert.rejects(sandbox.commands.run("sleep 60", { timeoutMs: 700 }), client.TimeoutError);
-  assert.ok(Date.now() - started < 5_000);
+  assert.ok(Date.now() - started < 30_000);
   assert.equal(await sandbox.isRunning(), true);
   await until(async () => !(await sandbox.commands.list()).some((process) => process.args.includes("sleep 60")), {
     what: "the end of the timed-out command",

@@ -212,7 +212,7 @@ describe("ports that are not public", () => {
     const { socket } = await open(at.host, `/${search}`);
     const openedMs = Date.now();
     await new Promise((resolve) => socket.once("close", resolve));
-    assert.ok(Date.now() - openedMs < 6_000);
+    assert.ok(Date.now() - openedMs < 20_000);
     assert.equal((await plain(at.host, `/${search}`)).status, 403);
   });
 

@@ -78,7 +78,7 @@ describe("keys", () => {
     await ensureInstallation(db, { apiKey: key });
     expect((await at.call("GET", "/sandboxes", { headers: { "X-API-Key": key } })).status).toBe(200);
     await sql("DELETE FROM team_api_keys WHERE api_key_hash = $1", [hashApiKey(key)]);
-    await sleep(1_000);
+    await sleep(1_100);
     expect((await at.call("GET", "/sandboxes", { headers: { "X-API-Key": key } })).status).toBe(401);
   });
 });
@@ -124,20 +124,20 @@ describe("standing", () => {
     const made = await at.call("POST", "/v2/sandboxes", { body: { templateID: "base" }, headers });
     const id = made.body.sandboxID;
     await sql("UPDATE teams SET is_blocked = true, blocked_reason = 'unpaid' WHERE id = $1", [at.otherTeamId]);
-    await sleep(1_000);
+    await sleep(1_100);
     const create = await at.call("POST", "/v2/sandboxes", { body: { templateID: "base" }, headers });
     expect([create.status, create.body.message]).toEqual([403, "team is blocked: unpaid"]);
     expect((await at.call("POST", `/sandboxes/${id}/timeout`, { body: { timeout: 9 }, headers })).status).toBe(403);
     expect((await at.call("GET", "/v2/sandboxes", { headers })).status).toBe(200);
     expect((await at.call("DELETE", `/sandboxes/${id}`, { headers })).status).toBe(204);
     await sql("UPDATE teams SET is_banned = true WHERE id = $1", [at.otherTeamId]);
-    await sleep(1_000);
+    await sleep(1_100);
     expect((await at.call("GET", "/v2/sandboxes", { headers })).body).toMatchObject({
       code: 403,
       message: "team is banned",
     });
     await sql("UPDATE teams SET is_banned = false, is_blocked = false WHERE id = $1", [at.otherTeamId]);
-    await sleep(1_000);
+    await sleep(1_100);
   });
 });
 

@@ -20,7 +20,7 @@ const post = (sandboxId: string, verb: string, body?: unknown): Promise<Answered
   at.call("POST", `/sandboxes/${sandboxId}/${verb}`, body === undefined ? {} : { body });
 const get = (sandboxId: string): Promise<Answered> => at.call("GET", `/sandboxes/${sandboxId}`);
 async function until(check: () => boolean | Promise<boolean>): Promise<void> {
-  const endMs = Date.now() + 4_000;
+  const endMs = Date.now() + 15_000;
   while (!(await check())) {
     if (Date.now() > endMs) throw new Error("it did not come about");
     await sleep(20);

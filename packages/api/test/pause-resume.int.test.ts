@@ -23,7 +23,7 @@ const post = (sandboxId: string, verb: string, body?: unknown): Promise<Answered
 const get = (sandboxId: string): Promise<Answered> => at.call("GET", `/sandboxes/${sandboxId}`);
 const saidIn = (answer: Answered): [number, string] => [answer.status, String(answer.body.message)];
 const secondsLeft = (endAt: unknown): number => (Date.parse(String(endAt)) - Date.now()) / 1000;
-async function until(check: () => boolean | Promise<boolean>, withinMs = 4_000): Promise<void> {
+async function until(check: () => boolean | Promise<boolean>, withinMs = 15_000): Promise<void> {
   const endMs = Date.now() + withinMs;
   while (!(await check())) {
     if (Date.now() > endMs) throw new Error("it did not come about");

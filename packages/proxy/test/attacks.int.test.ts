@@ -116,7 +116,8 @@ describe("greed", () => {
     const third = await connectRaw(proxy.port);
     await third.closed();
     first.socket.destroy();
-    await Bun.sleep(20);
+    await first.closed();
+    await Bun.sleep(200); // the proxy has seen it, too
     await (await connectRaw(proxy.port, `GET / HTTP/1.1\r\n${HOST}\r\n`)).until((text) => text.endsWith("ok"));
   });
 

@@ -24,7 +24,7 @@ test("brings back what was killed, leaves alone what is ended on purpose, and ou
   expect(readMark(paths.supervisor)?.pid).toBe(process.pid);
 
   await endProcess(first, { signal: "SIGKILL" });
-  for (let tries = 0; tries < 100 && find() === undefined; tries += 1) await pause(20);
+  for (let tries = 0; tries < 500 && find() === undefined; tries += 1) await pause(20);
   const second = find();
   expect(second?.pid).not.toBe(first.pid);
 

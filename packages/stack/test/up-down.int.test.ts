@@ -79,11 +79,10 @@ describe("an installation", () => {
       const first = await sandlot("up", "--detach", ...base);
       expect(first).toMatchObject({ code: 0, err: "" });
       expect(first.out).toContain("isolation: container: shared kernel");
-      const startMs = performance.now();
       const second = await sandlot("up", "--detach");
-      expect(performance.now() - startMs).toBeLessThan(5_000);
       expect(second.code).toBe(0);
       expect(second.out).toContain("already up");
+      expect(second.out).not.toMatch(/ (service|build) {2,}/);
       expect(second.out).toMatch(/^export E2B_API_KEY=e2b_[0-9a-f]{40}$/m);
       expect((await status()).isUp).toBe(true);
     },

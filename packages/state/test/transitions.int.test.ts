@@ -110,10 +110,10 @@ describe("transitions", () => {
   });
 
   it("keeps a long transition alive, and changes made meanwhile", async () => {
-    await using state = redis.open({ limits: { transitionMs: 60 } });
+    await using state = redis.open({ limits: { transitionMs: 900 } });
     const sandboxes = await withSandbox(state);
     const snapshot = await begin(sandboxes, "snapshot");
-    await Bun.sleep(200);
+    await Bun.sleep(2_000);
     await sandboxes.update(key, (record) => ({ ...record, cpuCount: 8 }));
     expect((await sandboxes.beginTransition({ ...key, event: "snapshot" })).kind).toBe("refused");
     expect(await snapshot.finish({ kind: "running" })).toBe(true);
@@ -121,7 +121,7 @@ describe("transitions", () => {
   });
 
   it("survives an owner that dies: joiners learn it, the record falls due, the work can begin again", async () => {
-    const limits = { transitionMs: 80 };
+    const limits = { transitionMs: 900 };
     const keyPrefix = `${crypto.randomUUID()}:`;
     const { openState } = await import("../src/index");
     const owner = openState({ redisUrl: redis.url, keyPrefix }, { limits });

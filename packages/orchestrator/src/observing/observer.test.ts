@@ -30,15 +30,18 @@ it("measures a new sandbox within seconds and reads its daemon's lines, also aft
   const onError = (why: unknown) => thrown.push(why);
   const parts = { list: () => [sandboxWith(machine)], recorder, clock: systemClock, onError, pace };
   await using _ = startObserver(parts);
-  await sleep(350);
-  const { samples, lines } = recorder.since({ runId: "", after: 0 });
-  expect(samples.length).toBe(1);
+  const seen = () => recorder.since({ runId: "", after: 0 });
+  const until = async (isThere: () => boolean): Promise<void> => {
+    for (const endMs = Date.now() + 10_000; !isThere() && Date.now() < endMs; ) await sleep(10);
+  };
+  await until(() => seen().samples.length > 0 && seen().lines.length > 0);
+  const { samples, lines } = seen();
   expect(samples[0]).toMatchObject({ sandboxId: "i1", teamId: "t", cpuCount: 2n, memoryTotalBytes: 100n });
-  // 50 ms of CPU in about 200 ms on two CPUs.
-  expect(samples[0]?.cpuUsedPct).toBeWithin(5, 15);
+  // 50 ms of CPU on two CPUs in 200 ms, or in the longer while that a busy host takes.
+  expect(samples[0]?.cpuUsedPct).toBeWithin(1, 15);
   expect(lines.map(({ message }) => message)).toEqual(["listening"]);
   output = "cut\n";
-  await sleep(900);
-  expect(recorder.since({ runId: "", after: 0 }).lines.map(({ message }) => message)).toContain("cut");
+  await until(() => seen().lines.some(({ message }) => message === "cut"));
+  expect(seen().lines.map(({ message }) => message)).toContain("cut");
   expect(thrown).toEqual([]);
 });
