@@ -188,6 +188,69 @@ describe("ssh with a registered key", () => {
   });
 });
 
+describe("ssh with a short-lived certificate", () => {
+  const certify = async (name, { ttl = 60, apiKey = process.env.E2B_API_KEY, into = sandbox.sandboxId } = {}) => {
+    const path = join(dir, name);
+    await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", path]);
+    const answer = await fetch(`${process.env.E2B_API_URL}/sandboxes/${into}/ssh-certificates`, {
+      method: "POST",
+      headers: { "X-API-Key": apiKey, "Content-Type": "application/json" },
+      body: JSON.stringify({ publicKey: readFileSync(`${path}.pub`, "utf8"), ttl }),
+    });
+    if (answer.status !== 201) return { status: answer.status };
+    writeFileSync(`${path}-cert.pub`, `${(await answer.json()).certificate}\n`);
+    const enter = (who = sandbox.sandboxId) =>
+      run("ssh", [...options(path), "-o", "BatchMode=yes", `${who}@127.0.0.1`, "id -un"]);
+    return { path, enter, status: 201 };
+  };
+
+  it("enters its sandbox, and no other; OpenSSH reads it", async () => {
+    const other = await create();
+    const { path, enter } = await certify("certified");
+    assert.equal((await enter()).stdout, "user\n");
+    assert.equal((await enter(`${sandbox.sandboxId}.root`)).stdout, "root\n");
+    assert.equal((await enter(other.sandboxId)).code, 255);
+    const { stdout } = await run("ssh-keygen", ["-L", "-f", `${path}-cert.pub`]);
+    assert.match(stdout, /ED25519-CERT-V01.*\n|user certificate/i);
+    assert.match(stdout, new RegExp(`Principals:\\s+${sandbox.sandboxId}`));
+    rmSync(`${path}-cert.pub`);
+    assert.equal((await enter()).code, 255, "the key alone is worth nothing");
+  });
+
+  it("is worth nothing when its time is over, or to who has not the key", async () => {
+    const { path, enter } = await certify("short", { ttl: 2 });
+    assert.equal((await enter()).code, 0);
+    await until(async () => (await enter()).code === 255, { everyMs: 300, what: "the certificate to lapse" });
+    const good = await certify("good");
+    await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(dir, "thief")]);
+    writeFileSync(join(dir, "thief-cert.pub"), readFileSync(`${good.path}-cert.pub`));
+    assert.equal(
+      (
+        await run("ssh", [
+          ...options(join(dir, "thief")),
+          "-o",
+          "BatchMode=yes",
+          `${sandbox.sandboxId}@127.0.0.1`,
+          "true",
+        ])
+      ).code,
+      255,
+    );
+    assert.notEqual(path, good.path);
+  });
+
+  it("is made for the team's own sandboxes, by our authority alone", async () => {
+    assert.equal((await certify("foreign", { apiKey: process.env.SANDLOT_OTHER_API_KEY })).status, 404);
+    const { path, enter } = await certify("forged");
+    const { stdout } = await run("ssh-keygen", ["-L", "-f", `${path}-cert.pub`]);
+    const keyId = /Key ID: "(.*)"/.exec(stdout)[1];
+    await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(dir, "ca")]);
+    const words = ["-q", "-s", join(dir, "ca"), "-I", keyId, "-n", sandbox.sandboxId, "-V", "+5m", `${path}.pub`];
+    assert.equal((await run("ssh-keygen", words)).code, 0);
+    assert.equal((await enter()).code, 255);
+  });
+});
+
 describe("who is not let in", () => {
   const enter = (identity, who = sandbox.sandboxId) =>
     run("ssh", [...options(identity), "-o", "BatchMode=yes", `${who}@127.0.0.1`, "true"]);
@@ -226,9 +289,10 @@ describe("who is not let in", () => {
 });
 
 describe("sandlot ssh", () => {
-  it("enters with a key made for this one time", async () => {
+  it("enters with a key made and certified for this one time", async () => {
     const done = await run(SANDLOT, ["ssh", "--data", dataDir, sandbox.sandboxId, "echo hello; exit 9"]);
     assert.deepEqual([done.code, done.stdout], [9, "hello\n"], done.stderr);
+    assert.doesNotMatch((await sandlot("ssh-key", "ls")).stdout, /sandlot ssh/, "nothing was registered for it");
   });
 });
 

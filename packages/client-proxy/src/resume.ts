@@ -32,7 +32,7 @@ export function openApiClient(apiAddress: string): ApiClient {
 /** Whether a key opens a sandbox by SSH, and its envd token then. Throws when the api cannot be asked. */
 export function openAuthorizer(
   client: ApiClient,
-): (of: { sandboxId: string; fingerprint: string }) => Promise<string | undefined> {
+): (of: { sandboxId: string; fingerprint: string; certificate: Uint8Array }) => Promise<string | undefined> {
   return async (asked) => {
     try {
       return (await client.authorizeSsh(asked)).envdAccessToken;

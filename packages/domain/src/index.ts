@@ -15,6 +15,7 @@ export * from "./paging";
 export * from "./preview-link";
 export * from "./runtimes";
 export * from "./secret-request";
+export * from "./ssh-certificate";
 export * from "./ssh-key";
 export * from "./states";
 export * from "./timeouts";

@@ -1,4 +1,4 @@
-import { fingerprintOf } from "@sandlot/domain";
+import { fingerprintOf, isSignedByKey, readCertifiedKey, SSH_CERTIFICATE_TYPE } from "@sandlot/domain";
 import { systemClock } from "@sandlot/lifetime";
 import type { Logger } from "@sandlot/telemetry";
 import ssh2, { type AuthContext, type Connection, type PublicKeyAuthContext } from "ssh2";
@@ -18,12 +18,18 @@ export type SshConfig = {
 
 export type SshParts = {
   /** The sandbox's envd token, empty when it has none; undefined when the key does not open it. */
-  readonly authorize: (of: { sandboxId: string; fingerprint: string }) => Promise<string | undefined>;
+  readonly authorize: (of: {
+    sandboxId: string;
+    fingerprint: string;
+    /** Shown in place of a registered key; empty: none. */
+    certificate: Uint8Array;
+  }) => Promise<string | undefined>;
   readonly logger: Logger;
 };
 
 export type SshServer = AsyncDisposable & { readonly port: number };
 
+const NO_BYTES = Buffer.alloc(0);
 /** `<sandbox>` or `<sandbox>.<user in it>`. */
 const NAME = /^([a-z0-9]{1,64})(?:\.([a-z_][a-z0-9_-]{0,31}))?$/;
 
@@ -86,8 +92,9 @@ function greet(client: Connection, { proxyUrl }: SshConfig, parts: SshParts, gre
     const key = context as PublicKeyAuthContext;
     try {
       const isProven = key.signature === undefined || isSigned(key);
+      const certificate = key.key.algo === SSH_CERTIFICATE_TYPE ? key.key.data : NO_BYTES;
       const fingerprint = fingerprintOf(key.key.data);
-      const envdToken = isProven ? await parts.authorize({ sandboxId, fingerprint }) : undefined;
+      const envdToken = isProven ? await parts.authorize({ sandboxId, fingerprint, certificate }) : undefined;
       if (envdToken === undefined) return context.reject(["publickey"]);
       if (key.signature !== undefined) opened = { sandboxId, user, envdToken };
       context.accept();
@@ -106,6 +113,11 @@ function greet(client: Connection, { proxyUrl }: SshConfig, parts: SshParts, gre
 
 /** Whether the client has the private half. */
 function isSigned({ key, blob, signature, hashAlgo }: PublicKeyAuthContext): boolean {
+  if (key.algo === SSH_CERTIFICATE_TYPE) {
+    const certified = readCertifiedKey(key.data);
+    if (certified === undefined || blob === undefined || signature === undefined) return false;
+    return isSignedByKey(certified, blob, signature);
+  }
   const parsed = ssh2.utils.parseKey(`${key.algo} ${key.data.toString("base64")}`);
   if (parsed instanceof Error || blob === undefined || signature === undefined) return false;
   return parsed.verify(blob, signature, hashAlgo) === true;

@@ -1,23 +1,31 @@
 import { isSshKeyOf, readSnapshot } from "@sandlot/db";
-import { sandboxFaults } from "@sandlot/domain";
+import { openSshAuthority, sandboxFaults, verifySshCertificate } from "@sandlot/domain";
 import type { SandboxRecord } from "@sandlot/state";
 import { fromSnapshot } from "../sandboxes/kept";
 import type { SandboxParts } from "../sandboxes/parts";
 
-type Finding = Pick<SandboxParts, "state" | "db" | "tokenSeed">;
+type Finding = Pick<SandboxParts, "state" | "db" | "tokenSeed" | "clock">;
+
+type Asked = { readonly sandboxId: string; readonly fingerprint: string; readonly certificate: Uint8Array };
 
 /**
- * What opens a sandbox for the owner of a registered key.
+ * What opens a sandbox for the owner of a registered key, or of one that was certified for it.
  * @returns its envd token, empty when it has none
  * @throws Fault `sandbox_missing` for unknown sandboxes and for those of teams that do not know the key alike
  */
-export async function authorizeSsh(parts: Finding, of: { sandboxId: string; fingerprint: string }): Promise<string> {
-  const { sandboxId, fingerprint } = of;
+export async function authorizeSsh(parts: Finding, asked: Asked): Promise<string> {
+  const { sandboxId } = asked;
   const record = /^[a-z0-9]{1,64}$/.test(sandboxId) ? await findIt(parts, sandboxId) : undefined;
-  if (record === undefined || !(await isSshKeyOf(parts.db, { teamId: record.teamId, fingerprint }))) {
-    throw sandboxFaults.missing({ sandboxId });
-  }
+  if (record === undefined || !(await opens(parts, asked, record.teamId))) throw sandboxFaults.missing({ sandboxId });
   return record.envdAccessToken ?? "";
+}
+
+async function opens(parts: Finding, asked: Asked, teamId: string): Promise<boolean> {
+  const { sandboxId, fingerprint, certificate } = asked;
+  if (certificate.length === 0) return await isSshKeyOf(parts.db, { teamId, fingerprint });
+  const authority = openSshAuthority(parts.tokenSeed);
+  const nowMs = parts.clock.nowMs();
+  return verifySshCertificate(authority, { blob: Buffer.from(certificate), sandboxId, nowMs }) === teamId;
 }
 
 /** A paused one that traffic may wake is woken by the connection that follows. */

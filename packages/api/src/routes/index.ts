@@ -38,6 +38,7 @@ import { resumeSandboxRoute } from "./resume-sandbox";
 import { addSecretVersion, createSecret, deleteSecret, getSecret, listSecrets } from "./secrets";
 import { setSandboxTimeout } from "./set-sandbox-timeout";
 import { createSnapshot, listSnapshots } from "./snapshots";
+import { createSshCertificate } from "./ssh-certificates";
 import { createSshKey, deleteSshKey, listSshKeys } from "./ssh-keys";
 import { startTemplateBuild, startTemplateBuildV2 } from "./start-template-build";
 import { getTemplateRuntimes, setTemplateRuntimes } from "./template-runtimes";
@@ -70,6 +71,7 @@ export function handlersOf(parts: HandlerParts): Handlers {
     refreshSandbox: refreshSandbox(parts),
     updateSandboxNetwork: updateSandboxNetwork(parts),
     createSandboxLink: createSandboxLink(parts),
+    createSshCertificate: createSshCertificate(parts),
     listSshKeys: listSshKeys(parts),
     createSshKey: createSshKey(parts),
     deleteSshKey: deleteSshKey(parts),

@@ -2,6 +2,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
+import type { components } from "@sandlot/contracts/rest";
 import { loadSettings, pathsOf, sshPlace } from "@sandlot/stack";
 import { command } from "../command";
 import { cliFaults } from "../faults";
@@ -9,11 +10,11 @@ import { DATA } from "../flags";
 import { localApi } from "../local/api";
 
 /** Long enough to connect; what is open then stays. */
-const KEY_SECONDS = 60;
+const CERTIFICATE_SECONDS = 60;
 
 export const sshCommand = command({
   name: "ssh",
-  summary: "Enter a sandbox by SSH, with a key made for this one time",
+  summary: "Enter a sandbox by SSH, with a key made and certified for this one time",
   details:
     "What follows the sandbox goes to ssh as it stands: sandlot ssh ID -L 8080:localhost:3000 or sandlot ssh ID uname -a.\n" +
     "With a key of your own (ssh-key add) any SSH client does: ssh ID@host -p port; ID.root enters as root.",
@@ -29,12 +30,11 @@ export const sshCommand = command({
     try {
       const key = join(dir, "key");
       makeKey(key);
-      const body = { publicKey: readFileSync(`${key}.pub`, "utf8").trim(), name: "sandlot ssh", ttl: KEY_SECONDS };
-      await localApi(flags.data).ask({ method: "POST", path: "/ssh-keys", body });
+      writeFileSync(`${key}-cert.pub`, await certify(flags.data, who, readFileSync(`${key}.pub`, "utf8").trim()));
       const knownHosts = join(dir, "known_hosts");
       writeFileSync(knownHosts, `[${host}]:${port} ${hostKey}\n`);
       const options = [`UserKnownHostsFile=${knownHosts}`, "GlobalKnownHostsFile=none", "StrictHostKeyChecking=yes"];
-      options.push("IdentitiesOnly=yes", `IdentityFile=${key}`, "LogLevel=ERROR");
+      options.push("IdentitiesOnly=yes", `IdentityFile=${key}`, `CertificateFile=${key}-cert.pub`, "LogLevel=ERROR");
       const { own, command: remote } = splitWords(words);
       const argv = [
         ...options.flatMap((option) => ["-o", option]),
@@ -52,6 +52,14 @@ export const sshCommand = command({
     }
   },
 });
+
+async function certify(dataDir: string, who: string, publicKey: string): Promise<string> {
+  const [sandboxId = ""] = who.split(".");
+  const path = `/sandboxes/${encodeURIComponent(sandboxId)}/ssh-certificates`;
+  const body = { publicKey, ttl: CERTIFICATE_SECONDS };
+  const made = (await localApi(dataDir).ask({ method: "POST", path, body })).json;
+  return `${(made as components["schemas"]["SshCertificate"]).certificate}\n`;
+}
 
 /** Options of ssh that take a word. */
 const WITH_WORD = /^-[BbcDEeFIiJLlmOoPpQRSWw]$/;

@@ -616,6 +616,58 @@ export const restDocument: unknown = {
         }
       }
     },
+    "/sandboxes/{sandboxID}/ssh-certificates": {
+      "post": {
+        "operationId": "createSshCertificate",
+        "tags": [
+          "sandboxes"
+        ],
+        "summary": "Certify a key that opens a sandbox by SSH for a short time (Sandlot's own)",
+        "security": [
+          {
+            "ApiKeyAuth": []
+          },
+          {
+            "AuthProviderBearerAuth": [],
+            "AuthProviderTeamAuth": []
+          },
+          {
+            "AdminApiKeyAuth": [],
+            "AdminTeamAuth": []
+          }
+        ],
+        "parameters": [
+          {
+            "$ref": "#/components/parameters/sandboxID"
+          }
+        ],
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {
+                "$ref": "#/components/schemas/NewSshCertificate"
+              }
+            }
+          }
+        },
+        "responses": {
+          "201": {
+            "description": "The key's owner may enter until then; what is open then stays.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/SshCertificate"
+                }
+              }
+            }
+          },
+          "default": {
+            "$ref": "#/components/responses/Error"
+          }
+        }
+      }
+    },
     "/sandboxes/{sandboxID}/timeout": {
       "post": {
         "operationId": "setSandboxTimeout",
@@ -4934,6 +4986,43 @@ export const restDocument: unknown = {
           },
           "port": {
             "type": "integer"
+          },
+          "expiresAt": {
+            "type": "string",
+            "format": "date-time"
+          }
+        }
+      },
+      "NewSshCertificate": {
+        "type": "object",
+        "required": [
+          "publicKey"
+        ],
+        "properties": {
+          "publicKey": {
+            "type": "string",
+            "maxLength": 8192,
+            "description": "A line as in id_ed25519.pub."
+          },
+          "ttl": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 3600,
+            "default": 300,
+            "description": "In seconds."
+          }
+        }
+      },
+      "SshCertificate": {
+        "type": "object",
+        "required": [
+          "certificate",
+          "expiresAt"
+        ],
+        "properties": {
+          "certificate": {
+            "type": "string",
+            "description": "A line as in id_ed25519-cert.pub."
           },
           "expiresAt": {
             "type": "string",

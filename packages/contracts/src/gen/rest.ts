@@ -178,6 +178,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sandboxes/{sandboxID}/ssh-certificates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Certify a key that opens a sandbox by SSH for a short time (Sandlot's own) */
+        post: operations["createSshCertificate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sandboxes/{sandboxID}/timeout": {
         parameters: {
             query?: never;
@@ -1367,6 +1384,21 @@ export interface components {
             /** Format: date-time */
             expiresAt: string;
         };
+        NewSshCertificate: {
+            /** @description A line as in id_ed25519.pub. */
+            publicKey: string;
+            /**
+             * @description In seconds.
+             * @default 300
+             */
+            ttl: number;
+        };
+        SshCertificate: {
+            /** @description A line as in id_ed25519-cert.pub. */
+            certificate: string;
+            /** Format: date-time */
+            expiresAt: string;
+        };
         NewSshKey: {
             /** @description A line as in id_ed25519.pub. */
             publicKey: string;
@@ -2203,6 +2235,34 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SandboxLink"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    createSshCertificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id, optionally with `-<clientID>` behind it. */
+                sandboxID: components["parameters"]["sandboxID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSshCertificate"];
+            };
+        };
+        responses: {
+            /** @description The key's owner may enter until then; what is open then stays. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SshCertificate"];
                 };
             };
             default: components["responses"]["Error"];

@@ -85,6 +85,13 @@ export declare type AuthorizeSshRequest = Message<"proxy.AuthorizeSshRequest"> &
    * @generated from field: string fingerprint = 2;
    */
   fingerprint: string;
+
+  /**
+   * In its place: what ssh-keygen -L shows of a key that was certified, as it stands on the wire.
+   *
+   * @generated from field: bytes certificate = 3;
+   */
+  certificate: Uint8Array;
 };
 
 /**
