@@ -29,8 +29,9 @@ struct answer {
 /* Fills in the answer; whatever the request holds. */
 void answer_to(const struct agent *agent, const struct frame *frame, const unsigned char *payload, struct answer *out);
 
-void set_clock(const unsigned char *nanoseconds);
-void add_entropy(const unsigned char *bytes, size_t count);
+/* 0, or -1 with errno set. */
+int set_clock(const unsigned char *nanoseconds);
+int add_entropy(const unsigned char *bytes, size_t count);
 /* In a process of its own. */
 void take_identity(pid_t sandbox, char *lines);
 size_t list_stats(char *out, size_t room);

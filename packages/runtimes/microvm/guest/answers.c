@@ -122,8 +122,12 @@ void answer_to(const struct agent *agent, const struct frame *frame, const unsig
         if (limit_pids(most) < 0) refuse(out, strerror(errno));
         return;
     }
-    case ASK_CLOCK: set_clock(payload); return;
-    case ASK_ENTROPY: add_entropy(payload, frame->length); return;
+    case ASK_CLOCK:
+        if (set_clock(payload) < 0) refuse(out, strerror(errno));
+        return;
+    case ASK_ENTROPY:
+        if (add_entropy(payload, frame->length) < 0) refuse(out, strerror(errno));
+        return;
     case ASK_STATS: out->length = list_stats(text, MOST_TOLD); return;
     case ASK_OUTPUT: out->length = read_log(agent->log, payload, out->bytes, MOST_TOLD); return;
     default: {

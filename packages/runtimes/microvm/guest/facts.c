@@ -23,14 +23,14 @@ size_t say_hello(const struct agent *agent, char *out, size_t room) {
                             (unsigned long long)monotonic_ms(), agent->sandbox > 0);
 }
 
-void set_clock(const unsigned char *nanoseconds) {
+int set_clock(const unsigned char *nanoseconds) {
     uint64_t now;
     memcpy(&now, nanoseconds, sizeof now);
     struct timespec wanted = {.tv_sec = (time_t)(now / 1000000000u), .tv_nsec = (long)(now % 1000000000u)};
-    clock_settime(CLOCK_REALTIME, &wanted);
+    return clock_settime(CLOCK_REALTIME, &wanted);
 }
 
-void add_entropy(const unsigned char *bytes, size_t count) {
+int add_entropy(const unsigned char *bytes, size_t count) {
     union {
         struct rand_pool_info info;
         unsigned char space[sizeof(struct rand_pool_info) + 256];
@@ -39,11 +39,13 @@ void add_entropy(const unsigned char *bytes, size_t count) {
     pool.info.buf_size = (int)count;
     memcpy(pool.info.buf, bytes, count);
     int random = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
-    if (random < 0) return;
+    if (random < 0) return -1;
     /* Reseeded at once: else the generator goes on, for up to a minute, as the other copies of this machine do. */
-    ioctl(random, RNDADDENTROPY, &pool.info);
-    ioctl(random, RNDRESEEDCRNG);
+    int result = ioctl(random, RNDADDENTROPY, &pool.info) == 0 && ioctl(random, RNDRESEEDCRNG) == 0 ? 0 : -1;
+    int error = errno;
     close(random);
+    errno = error;
+    return result;
 }
 
 static const char *value_of(char *lines, const char *key) {
