@@ -116,6 +116,7 @@ const CASES: Record<string, () => Case | Promise<Case>> = {
     status: 201,
     foreign: 404,
   }),
+  createSshCertificate: () => ({ path: own(), body: { publicKey: SSH_KEY, ttl: 60 }, status: 201, foreign: 404 }),
   listSshKeys: () => ({ status: 200 }),
   createSshKey: () => ({ body: { publicKey: SSH_KEY, name: "n", ttl: 60 }, status: 201 }),
   deleteSshKey: async () => ({ path: { sshKeyID: await someSshKey() }, status: 204, foreign: 404 }),
@@ -162,6 +163,7 @@ const CASES: Record<string, () => Case | Promise<Case>> = {
   killTeamSandboxes: () => ({ path: { teamID: at.otherTeamId }, status: 200 }),
   createTeamApiKey: () => ({ path: team(), body: { name: "new" }, status: 201 }),
   deleteTeamApiKey: async () => ({ path: { ...team(), apiKeyID: await someKey() }, status: 204 }),
+  rotateIdentityKeys: () => ({ body: { now: false }, status: 200 }),
   countRunningSandboxes: () => ({ status: 200 }),
 };
 
