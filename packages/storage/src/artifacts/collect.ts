@@ -21,12 +21,14 @@ export async function collectFiles(of: {
   const { layout, holds, pinned } = of;
   using watch = holds.watch();
   const named = await readReferences(layout);
+  const isMentioned = (name: string): boolean =>
+    named.unread.some(({ text }) => text.includes(name.split(".", 1)[0] as string));
   const isOld = (path: string): boolean =>
     of.nowMs - (statSync(path, { throwIfNoEntry: false })?.ctimeMs ?? of.nowMs) > YOUNG_MS;
   let bytes = 0;
   for (const name of await readdir(layout.layers)) {
     const path = join(layout.layers, name);
-    if (named.layers.has(path) || pinned.layerPaths.has(path) || !isOld(path)) continue;
+    if (named.layers.has(path) || pinned.layerPaths.has(path) || !isOld(path) || isMentioned(name)) continue;
     // From here to the removal nothing waits, so nobody can begin to hold it in between.
     if (watch.has(path)) continue;
     bytes += statSync(path).size;
@@ -35,7 +37,7 @@ export async function collectFiles(of: {
   for (const name of await readdir(layout.guest)) {
     const path = join(layout.guest, name);
     if (!isFileName(name) || named.guestLayers.has(path) || pinned.guestLayers.has(path)) continue;
-    if (!isOld(path) || watch.has(path)) continue;
+    if (!isOld(path) || watch.has(path) || isMentioned(name)) continue;
     const aside = join(layout.staging, crypto.randomUUID());
     renameSync(path, aside);
     bytes += await sizeOf(aside);
@@ -44,23 +46,33 @@ export async function collectFiles(of: {
   return bytes;
 }
 
-/** What the manifests here name. One that cannot be read stops everything: what it names is not known. */
-export async function readReferences(
-  layout: Layout,
-): Promise<{ layers: ReadonlySet<string>; guestLayers: ReadonlySet<string> }> {
+export type References = {
+  readonly layers: ReadonlySet<string>;
+  readonly guestLayers: ReadonlySet<string>;
+  /** Manifests that cannot be understood (damaged, or a later release's), with why. What they mention may be what they name. */
+  readonly unread: readonly { readonly text: string; readonly thrown: unknown }[];
+};
+
+/** What the manifests here name. */
+export async function readReferences(layout: Layout): Promise<References> {
   const layers = new Set<string>();
   const guestLayers = new Set<string>();
+  const unread: { text: string; thrown: unknown }[] = [];
   for (const buildId of await readdir(layout.builds)) {
     const text = await readFile(layout.manifest(buildId), "utf8").catch((thrown: NodeJS.ErrnoException) => {
       if (thrown.code === "ENOENT" || thrown.code === "ENOTDIR") return undefined;
       throw thrown;
     });
     if (text === undefined) continue;
-    const manifest = parseManifest(buildId, text);
-    for (const layer of manifest.layers) layers.add(layout.layer(layer));
-    if (manifest.memory !== undefined) guestLayers.add(layout.guestLayer(manifest.memory.guestLayer));
+    try {
+      const manifest = parseManifest(buildId, text);
+      for (const layer of manifest.layers) layers.add(layout.layer(layer));
+      if (manifest.memory !== undefined) guestLayers.add(layout.guestLayer(manifest.memory.guestLayer));
+    } catch (thrown) {
+      unread.push({ text, thrown });
+    }
   }
-  return { layers, guestLayers };
+  return { layers, guestLayers, unread };
 }
 
 async function sizeOf(directory: string): Promise<number> {

@@ -76,7 +76,10 @@ async function place(from: string, target: string): Promise<void> {
 export async function guestLayersInUse(directory: string): Promise<ReadonlySet<string>> {
   const layout: Layout = layoutOf(directory);
   return await readReferences(layout).then(
-    ({ guestLayers }) => guestLayers,
+    ({ guestLayers, unread }) => {
+      if (unread[0] !== undefined) throw unread[0].thrown;
+      return guestLayers;
+    },
     (thrown: unknown) => {
       if (isAbsent(thrown)) return new Set<string>();
       throw thrown;

@@ -168,6 +168,25 @@ describe(openArtifactStore, () => {
     expect(await readdir(join(dir.path, "verified"))).toHaveLength(1);
   });
 
+  it("collects beside a manifest that cannot be understood, and keeps what that one mentions", async () => {
+    await using dir = await tempDir();
+    await makeGuestLayer(dir.path);
+    let nowMs = Date.now();
+    await using store = await openArtifactStore({ directory: dir.path, nowMs: () => nowMs });
+    const base = await commitDraft(store, { buildId: "base", layer: "base layer" });
+    await commitDraft(store, { buildId: "cut", layer: "upper", below: base.layers, memory: "pages" });
+    await commitDraft(store, { buildId: "gone", layer: "nobody's" });
+    const path = join(dir.path, "builds/cut/build.json");
+    await writeFile(path, (await readFile(path, "utf8")).replace("{", "{,"));
+    await mkdir(join(dir.path, "builds/empty"));
+    await writeFile(join(dir.path, "builds/empty/build.json"), "");
+    nowMs = later();
+    await store.remove(["gone"], soon());
+    expect(await store.collect(NOTHING_PINNED)).toBe("nobody's".length);
+    expect(await readdir(join(dir.path, "layers"))).toHaveLength(2);
+    expect(existsSync(join(dir.path, "guest", GUEST))).toBe(true);
+  });
+
   it("does not take a layer away from a commit that found it there", async () => {
     await using dir = await tempDir();
     await using store = await openArtifactStore({ directory: dir.path, nowMs: later });
