@@ -64,7 +64,7 @@ async function bootTrial({ rooms, signal }: ProbeOf): Promise<void> {
   const { cgroups, ids, machinesDir, parts } = rooms;
   const machineId = `probe-${randomUUID()}`;
   const places = placesOf(machinesDir, machineId);
-  await mkdir(places.dir, { mode: 0o711 });
+  await mkdir(places.dir, { mode: 0o700 });
   let userId: number | undefined;
   let vmm: ProcessRecord | undefined;
   try {

@@ -87,7 +87,7 @@ export class FirecrackerRuntime implements Runtime {
       signal.throwIfAborted();
       const { machineId } = request;
       const { dir } = placesOf(this.#rooms.machinesDir, machineId);
-      await mkdir(dir, { mode: 0o711 }).catch((thrown) => {
+      await mkdir(dir, { mode: 0o700 }).catch((thrown) => {
         if (thrown.code === "EEXIST") throw firecrackerFaults.exists({ machineId });
         throw thrown;
       });

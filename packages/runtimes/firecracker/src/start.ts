@@ -27,7 +27,9 @@ export async function startFirecrackerRuntime(
 ): Promise<Runtime> {
   const { nodeDir, tag } = config;
   const machinesDir = join(nodeDir, "machines");
-  await mkdir(machinesDir, { recursive: true, mode: 0o755 });
+  // What lies in them is for root, and for machines by links in their own roots: disks and memories are users' own.
+  await mkdir(nodeDir, { recursive: true, mode: 0o700 });
+  await mkdir(machinesDir, { recursive: true, mode: 0o700 });
   const disks = new FileCache(join(nodeDir, "disks"));
   await disks.open();
   return new FirecrackerRuntime({

@@ -1,5 +1,5 @@
 /** Pure: what Firecracker is asked for a machine, in order. Paths are as seen inside the machine's chroot. */
-import { GUEST_MAC, type GuestBoot, guestCommandLine } from "@sandlot/runtime-microvm";
+import { AGENT_VSOCK_PORT, GUEST_MAC, type GuestBoot, guestCommandLine } from "@sandlot/runtime-microvm";
 import type { RateLimits } from "../config";
 import type { ApiRequest } from "../rules/api-rules";
 
@@ -131,8 +131,11 @@ export function bootArgs(of: Omit<GuestBoot, "agent" | "console" | "tscKHz">): s
   return [guestCommandLine({ ...of, agent: "vsock", console: "quiet" }), ...MODEL_WORDS].join(" ");
 }
 
-/** Of the trial machine: the guest says it is there, and nothing more. */
-export const TRIAL_BOOT_ARGS = ["console=ttyS0", "quiet", "panic=-1", "sandlot.probe", ...MODEL_WORDS].join(" ");
+/** Of the trial machine: the guest says it is there, and nothing more. It speaks on the console only where its agent is on vsock. */
+export const TRIAL_BOOT_ARGS = [
+  ...["console=ttyS0", "quiet", "panic=-1", "sandlot.probe", `sandlot.agent=vsock:${AGENT_VSOCK_PORT}`],
+  ...MODEL_WORDS,
+].join(" ");
 
 function put(path: string, body: unknown): ApiRequest {
   return { method: "PUT", path, body };

@@ -18,7 +18,7 @@ export class FileCache {
 
   /** Removes what an earlier run left half made. */
   async open(): Promise<void> {
-    await mkdir(this.#dir, { recursive: true, mode: 0o755 });
+    await mkdir(this.#dir, { recursive: true, mode: 0o700 });
     for (const name of await readdir(this.#dir))
       if (name.startsWith(".")) await rm(join(this.#dir, name), { force: true });
   }
