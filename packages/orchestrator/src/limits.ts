@@ -52,6 +52,8 @@ export const limits = {
   /** First attempt of POST /init; each further one may take twice as long, up to `initAttemptMaxMs`. */
   initAttemptMs: 1_000,
   initAttemptMaxMs: 3_000,
+  /** So many times as long may each of these take where the guest is a virtual machine. */
+  virtualPatience: 3,
   /** Processes in one sandbox: stops a fork bomb, far above what builds and browsers need. */
   pidsPerMachine: 8_192,
   /** Distinct (build, size) pairs kept warm; the one asked for longest ago yields. */

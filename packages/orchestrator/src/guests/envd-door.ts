@@ -80,12 +80,14 @@ export async function hasIdentity(of: {
   address: string;
   sandboxId: string;
   accessToken: string | undefined;
+  isVirtual?: boolean;
   signal: AbortSignal;
 }): Promise<boolean> {
+  const waitMs = limits.envdIdentityMs * (of.isVirtual === true ? limits.virtualPatience : 1);
   const answer = await fetch(`http://${of.address}:${ENVD_PORT}/envs`, {
     ...WARY,
     headers: of.accessToken === undefined ? {} : { "X-Access-Token": of.accessToken },
-    signal: within(limits.envdIdentityMs, of.signal),
+    signal: within(waitMs, of.signal),
   });
   if (!answer.ok) {
     await answer.body?.cancel();
@@ -105,17 +107,21 @@ export async function initEnvd(of: {
   body: () => InitBody;
   /** The token it has now, where that may be another than the one it is to have. */
   installedToken?: string | undefined;
+  /** Software may run it: what a container does in milliseconds may take it seconds on a busy host. */
+  isVirtual?: boolean;
   signal: AbortSignal;
 }): Promise<{ attempts: number }> {
-  const giveUpAtMs = Date.now() + limits.initMs;
-  let attemptMs: number = limits.initAttemptMs;
+  const patience = of.isVirtual === true ? limits.virtualPatience : 1;
+  const waitedMs = limits.initMs * patience;
+  const giveUpAtMs = Date.now() + waitedMs;
+  let attemptMs = limits.initAttemptMs * patience;
   for (let attempts = 1; ; attempts += 1) {
     of.signal.throwIfAborted();
     const outcome = await attemptInit(of, within(attemptMs, of.signal));
     if (outcome === "done") return { attempts };
     if (outcome !== "again") throw nodeFaults.guest_refused_init(outcome);
-    if (Date.now() >= giveUpAtMs) throw nodeFaults.guest_silent({ waitedMs: limits.initMs });
-    attemptMs = Math.min(attemptMs * 2, limits.initAttemptMaxMs);
+    if (Date.now() >= giveUpAtMs) throw nodeFaults.guest_silent({ waitedMs });
+    attemptMs = Math.min(attemptMs * 2, limits.initAttemptMaxMs * patience);
     await sleep(limits.envdPollMs, of.signal);
   }
 }

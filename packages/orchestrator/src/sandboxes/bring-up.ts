@@ -136,7 +136,7 @@ async function giveTo(
   const keepEnvVars = sandbox !== of.sandbox;
   const body = () => initBodyFor({ ...bodyParts(parts, guest, sandbox.config), keepEnvVars, nowMs: Date.now() });
   const installedToken = guest.sealed?.accessToken;
-  const { attempts } = await initEnvd({ address, body, installedToken, signal });
+  const { attempts } = await initEnvd({ address, body, installedToken, isVirtual: isVirtual(guest), signal });
   // An envd ignores what is older than its last init: restored where the clock is behind, it would stay who it was.
   if (guest.sealed !== undefined && of.way !== "resume") await requireIdentity(guest, sandbox, signal);
   await step("identified");
@@ -155,7 +155,15 @@ function withSealedEnvs(sandbox: SandboxRecord, sealed: SealedIdentity | undefin
 /** @throws Fault `node_identity_not_taken` */
 async function requireIdentity(guest: Guest, { sandboxId, config }: SandboxRecord, signal: AbortSignal): Promise<void> {
   const { accessToken } = identityOf(config);
-  if (!(await hasIdentity({ address: guest.machine.address, sandboxId, accessToken, signal })))
+  if (
+    !(await hasIdentity({
+      address: guest.machine.address,
+      sandboxId,
+      accessToken,
+      isVirtual: isVirtual(guest),
+      signal,
+    }))
+  )
     throw nodeFaults.identity_not_taken({ sandboxId });
 }
 
@@ -171,10 +179,11 @@ export function attachLifeline(
       address,
       hasIdentity: (signal) => {
         const { sandboxId, envdAccessToken } = config();
-        return hasIdentity({ address, sandboxId, accessToken: envdAccessToken, signal });
+        return hasIdentity({ address, sandboxId, accessToken: envdAccessToken, isVirtual: isVirtual(guest), signal });
       },
       restoreIdentity: async (signal) => {
-        await initEnvd({ address, body: () => bodyOf(parts, guest, config())(), signal });
+        const body = () => bodyOf(parts, guest, config())();
+        await initEnvd({ address, body, isVirtual: isVirtual(guest), signal });
       },
       onRestored: (downMs) => parts.events.envdRestored({ sandboxId: config().sandboxId, downMs }),
     },
@@ -189,6 +198,10 @@ export async function tellAgain(
 ): Promise<void> {
   const { guest, config, signal } = of;
   await initEnvd({ address: guest.machine.address, body: bodyOf(parts, guest, config), signal });
+}
+
+function isVirtual({ shape }: Guest): boolean {
+  return shape.runtime !== "container";
 }
 
 function bodyOf(parts: Pick<BringUpParts, "defaults">, guest: Guest, config: SandboxConfig) {
