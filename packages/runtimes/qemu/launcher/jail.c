@@ -81,9 +81,10 @@ static void lay_out(const struct config *config, const struct handed *handed) {
 }
 
 void become_vmm(const struct config *config, const struct handed *handed, int go) {
-    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (null < 0 || dup2(null, 0) < 0 || dup2(handed->log, 1) < 0 || dup2(handed->log, 2) < 0) fail_errno("jail", "output");
+    if (dup2(handed->log, 1) < 0 || dup2(handed->log, 2) < 0) fail_errno("jail", "output");
     make_root(config);
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (null < 0 || dup2(null, 0) < 0) fail_errno("jail", "input");
     if (sethostname("vmm", 3) < 0) fail_errno("jail", "hostname");
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_NOFILE, HIGH_FD);

@@ -1,4 +1,5 @@
 /** Who runs the guest's instructions: the processor where that works, else QEMU. Shown by booting, kept until the host boots. */
+import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import type { Acceleration } from "./journal";
 
@@ -14,6 +15,7 @@ export type TrialOf = (acceleration: Acceleration) => Promise<void>;
 
 export class AcceleratorChoice {
   readonly #notePath: string;
+  readonly #devicePath: string;
   readonly #wanted: "auto" | Acceleration;
   readonly #about: Omit<Note, keyof Accelerator>;
   readonly #trial: TrialOf;
@@ -22,11 +24,13 @@ export class AcceleratorChoice {
   /** @param of.trial boots a machine to its init and ends it; rejects when that does not work in time */
   constructor(of: {
     notePath: string;
+    devicePath?: string;
     wanted: "auto" | Acceleration;
     about: Omit<Note, keyof Accelerator>;
     trial: TrialOf;
   }) {
     this.#notePath = of.notePath;
+    this.#devicePath = of.devicePath ?? "/dev/kvm";
     this.#wanted = of.wanted;
     this.#about = of.about;
     this.#trial = of.trial;
@@ -48,11 +52,7 @@ export class AcceleratorChoice {
   }
 
   async #find(): Promise<Accelerator> {
-    if (
-      !(await Bun.file("/dev/kvm")
-        .stat()
-        .catch(() => undefined))
-    )
+    if (!existsSync(this.#devicePath))
       return { acceleration: "tcg", problem: "/dev/kvm is missing: this host has no KVM, or hides it" };
     try {
       await this.#trial("kvm");

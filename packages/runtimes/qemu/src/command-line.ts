@@ -34,7 +34,7 @@ export type QemuPlan = {
 export function cpuModelFor(acceleration: Acceleration): string {
   // Without ARAT an idle guest's tick would never stop. Older models lack what envd is compiled for; later ones have
   // wide registers, which are slow in software. No virtualization inside the guest, with either.
-  return acceleration === "kvm" ? "host,migratable=on,-vmx,-svm" : "Nehalem,+arat,-vmx,-svm";
+  return acceleration === "kvm" ? "host,migratable=on,-vmx,-svm" : "Nehalem-v1,+arat,-vmx";
 }
 
 /** Pure. The program first. */
