@@ -19,7 +19,7 @@ it.skipIf(missing !== undefined).each(["/bin/false", "/nowhere/criu", "/bin/true
       await using place = await harness.place();
       await using running = await suite.start();
       const sealed = await suite.seal(running, place, false);
-      await using other = await suite.start({}, { build: sealed.build });
+      await using other = await suite.boot({}, { build: sealed.build });
       expect((await other.run("echo up")).output.trim()).toBe("up");
     }
     expect(await suite.close()).toEqual([]);

@@ -26,13 +26,16 @@ export function runtimeConformance(name: string, makeHarness: () => Promise<Conf
     beforeAll(async () => suite.open(await makeHarness()), TEST_MS);
     afterAll(async () => expect(await suite.close()).toEqual([]), TEST_MS);
 
-    lifeCases(suite);
-    limitsCases(suite);
-    if (traits.ownKernel === true) guestKernelCases(suite);
-    else wallsCases(suite);
-    identityCases(suite);
-    restartsCases(suite);
-    residueCases(suite);
+    if (traits.only !== "seals") {
+      lifeCases(suite);
+      limitsCases(suite);
+      if (traits.ownKernel === true) guestKernelCases(suite);
+      else wallsCases(suite);
+      identityCases(suite);
+      restartsCases(suite);
+      residueCases(suite);
+    }
+    if (traits.only === "machines") return;
     if (disk) diskSealCases(suite);
     memorySealCases(suite, memory);
     if (disk) sealFailureCases(suite, memory);

@@ -15,11 +15,11 @@ export const limits = {
   /** Rest between looks at machines whose end no event tells, in milliseconds. */
   endPollMs: 5_000,
   /** Memory of QEMU's own beside the guest's: translated code, heap, page tables, in MiB; see README.md. */
-  overheadMiB: 160,
+  overheadMiB: 256,
   /** Threads of one QEMU beside its processors: main loop, RCU, workers for files. */
   vmmThreads: 72,
-  /** Bytes of translated code kept, in MiB: more is faster for large programs and paid per machine. */
-  translationMiB: 32,
+  /** Translated code kept, in MiB: filled only as code runs; with 32 a large program takes half as long again to start. */
+  translationMiB: 128,
   /** What a qcow2 image may need beyond the disk it holds, in MiB. */
   imageExtraMiB: 256,
 } as const;

@@ -11,7 +11,7 @@ import {
   runInMachine,
   sh,
 } from "@sandlot/runtime-contract/bare-host";
-import type { ConformanceHarness } from "@sandlot/runtime-contract/conformance";
+import type { ConformanceHarness, Traits } from "@sandlot/runtime-contract/conformance";
 import { compileStandIn } from "@sandlot/runtime-contract/stand-in";
 import { silentLogger } from "@sandlot/telemetry";
 import { buildQemuRuntime } from "../build";
@@ -29,6 +29,13 @@ export function canRunMachines(): string | undefined {
   if ((process.env.SANDLOT_TEST_KERNEL ?? "") === "") return "no guest kernel: SANDLOT_TEST_KERNEL names none";
   return undefined;
 }
+
+export const QEMU_TRAITS: Traits = {
+  memory: true,
+  ownKernel: true,
+  slow: true,
+  fewRounds: process.env.SANDLOT_SOAK !== "1",
+};
 
 export type QemuHarness = ConformanceHarness & { readonly config: QemuRuntimeConfig };
 

@@ -8,7 +8,7 @@ export function guestKernelCases(suite: Suite): void {
     it(
       "is not the host's, tells of the machine alone, and has no way to run machines itself",
       async () => {
-        await using running = await suite.start();
+        await using running = await suite.boot();
         const kernel = await said(running, "cat /proc/sys/kernel/osrelease");
         expect(kernel).not.toBe(release());
         expect(kernel).toBe(suite.runtime.facts?.kernel ?? "unknown");

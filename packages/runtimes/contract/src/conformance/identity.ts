@@ -7,8 +7,8 @@ export function identityCases(suite: Suite): void {
     it(
       "differs between two machines of one build",
       async () => {
-        await using one = await suite.start();
-        await using other = await suite.start();
+        await using one = await suite.boot();
+        await using other = await suite.boot();
         const script = "cat /proc/sys/kernel/random/boot_id /etc/machine-id /etc/hostname";
         const [first, second] = await Promise.all([said(one, script), said(other, script)]);
         const host = (await Bun.file("/proc/sys/kernel/random/boot_id").text()).trim();
@@ -23,9 +23,9 @@ export function identityCases(suite: Suite): void {
     it(
       "keeps writes from one machine out of the next",
       async () => {
-        await using one = await suite.start();
+        await using one = await suite.boot();
         await one.run("echo secret > /etc/passed-on; rm -f /etc/hosts");
-        await using other = await suite.start();
+        await using other = await suite.boot();
         expect(await said(other, "test -e /etc/passed-on || echo clean; test -e /etc/hosts && echo whole")).toBe(
           "clean\nwhole",
         );

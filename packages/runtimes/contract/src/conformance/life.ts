@@ -17,7 +17,7 @@ export function lifeCases(suite: Suite): void {
     it(
       "starts, answers, and leaves nothing when ended",
       async () => {
-        const running = await suite.start();
+        const running = await suite.boot();
         expect(await running.run("echo hello; exit 3")).toEqual({ exitCode: 3, output: "hello\n" });
         expect((await suite.runtime.list()).map((machine) => machine.machineId)).toEqual([running.machine.machineId]);
         await running.machine.end();

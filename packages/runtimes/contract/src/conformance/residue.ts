@@ -40,7 +40,7 @@ export function residueCases(suite: Suite): void {
       async () => {
         await using slot = await suite.harness.lease();
         for (let round = 0; round < suite.rounds(20); round += 1) {
-          const machine = await suite.runtime.start(suite.request(slot), AbortSignal.timeout(TEST_MS));
+          const machine = await suite.runtime.start(suite.anyRequest(slot), AbortSignal.timeout(TEST_MS));
           expect((await suite.harness.run(slot, "echo up")).output.trim()).toBe("up");
           await machine.end();
         }

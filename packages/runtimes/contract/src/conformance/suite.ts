@@ -38,7 +38,7 @@ export const LIMITS: MachineLimits = { cpuCount: 1, memoryMiB: 96, diskMiB: 64, 
 /** The stand-in's own path inside, and what it can do there. */
 export const STAND_IN = "/usr/lib/sandlot/envd";
 export const TRY = `${STAND_IN} try`;
-export const TEST_MS = 60_000;
+export const TEST_MS = 120_000;
 
 export type Running = AsyncDisposable & {
   readonly machine: Machine;
@@ -54,8 +54,10 @@ export type Traits = {
   readonly disk?: boolean;
   /** Machines have a kernel of their own: their root is that kernel's real root, and nothing of the host's is near. */
   readonly ownKernel?: boolean;
-  /** A start takes seconds. */
+  /** A start takes seconds: cases that do not care get a machine brought up from one seal. */
   readonly slow?: boolean;
+  /** A part of the suite, where the whole takes too long for one file of tests. */
+  readonly only?: "machines" | "seals";
   /** A fifth of the rounds where a case repeats itself. */
   readonly fewRounds?: boolean;
 };
@@ -75,6 +77,7 @@ type Changes = Partial<Omit<StartMachine, "limits">>;
 export class Suite {
   #open: { harness: ConformanceHarness; runtime: Runtime } | undefined;
   #count = 0;
+  #ready: (Sealed & AsyncDisposable) | undefined;
   readonly traits: Traits;
 
   constructor(traits: Traits) {
@@ -101,12 +104,25 @@ export class Suite {
 
   async open(harness: ConformanceHarness): Promise<void> {
     this.#open = { harness, runtime: await harness.open() };
+    if (this.traits.slow === true && this.traits.memory) this.#ready = await this.#prepare();
+  }
+
+  /** Boots one machine and seals it; the others begin there. */
+  async #prepare(): Promise<Sealed & AsyncDisposable> {
+    await using held = new AsyncDisposableStack();
+    const place = held.use(await this.harness.place());
+    await using running = await this.boot();
+    await running.run("true");
+    const sealed = await this.seal(running, place);
+    const kept = held.move();
+    return { ...sealed, [Symbol.asyncDispose]: () => kept.disposeAsync() };
   }
 
   /** @returns what is left of everything */
   async close(): Promise<string[]> {
     await this.runtime.sweep(new Set());
     await this.runtime[Symbol.asyncDispose]();
+    await this.#ready?.[Symbol.asyncDispose]();
     return this.harness.close();
   }
 
@@ -117,7 +133,20 @@ export class Suite {
     return { machineId, build, limits: { ...LIMITS, ...limits }, slot, hostname: `box${this.#count}` };
   }
 
-  async start(limits: Wanted = {}, changes: Changes = {}): Promise<Running> {
+  /** A machine with the base alone: booted, or brought up from a seal of a booted one where that takes long. */
+  start(limits: Wanted = {}): Promise<Running> {
+    const isLikeAny = Object.keys(limits).length === 0;
+    return this.#ready !== undefined && isLikeAny ? this.resume(this.#ready, "new") : this.boot(limits);
+  }
+
+  /** As `start` would, for the caller to start. */
+  anyRequest(slot: MachineSlot): StartMachine {
+    const request = this.request(slot);
+    const ready = this.#ready;
+    return ready === undefined ? request : { ...request, build: ready.build, restore: ready.restore("new") };
+  }
+
+  async boot(limits: Wanted = {}, changes: Changes = {}): Promise<Running> {
     const slot = await this.harness.lease();
     try {
       const request = { ...this.request(slot, limits), ...changes };
@@ -161,7 +190,7 @@ export class Suite {
 
   /** Brings a seal up as another machine. */
   resume(sealed: Sealed, identity: RestoreFrom["identity"], limits: Wanted = {}): Promise<Running> {
-    return this.start(limits, { build: sealed.build, restore: sealed.restore(identity) });
+    return this.boot(limits, { build: sealed.build, restore: sealed.restore(identity) });
   }
 }
 
