@@ -31,12 +31,12 @@ static void make_nodes(void) {
     /* Of drivers that are loaded when one is opened. */
     static const struct {
         const char *path;
-        unsigned minor;
-    } nodes[] = {{"/dev/fuse", 229}, {"/dev/net/tun", 200}, {"/dev/loop-control", 237}};
+        unsigned minor, mode;
+    } nodes[] = {{"/dev/fuse", 229, 0666}, {"/dev/net/tun", 200, 0666}, {"/dev/loop-control", 237, 0660}};
     static const char *const links[][2] = {{"/dev/ptmx", "pts/ptmx"}, {"/dev/fd", "/proc/self/fd"}, {"/dev/stdin", "/proc/self/fd/0"},
                                            {"/dev/stdout", "/proc/self/fd/1"}, {"/dev/stderr", "/proc/self/fd/2"}};
     mkdir("/dev/net", 0755);
-    for (size_t i = 0; i < sizeof nodes / sizeof *nodes; i++) mknod(nodes[i].path, S_IFCHR | 0666, makedev(10, nodes[i].minor));
+    for (size_t i = 0; i < sizeof nodes / sizeof *nodes; i++) mknod(nodes[i].path, S_IFCHR | nodes[i].mode, makedev(10, nodes[i].minor));
     for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
         unlink(links[i][0]);
         if (symlink(links[i][1], links[i][0]) < 0) fail_errno("devices", "%s", links[i][0]);
