@@ -1,4 +1,5 @@
 /** Every check and test, against an installation of their own; called by `./sandlot test`. Ends with "N passed, N failed". */
+import { Outputs } from "./test/outputs";
 import { PARTS, type Part, runParts } from "./test/parts";
 import { Tally } from "./test/tally";
 
@@ -20,6 +21,7 @@ await runParts({
   parts: only === undefined ? PARTS : [only as Part],
   withSoak: words.includes("--soak"),
   tally,
+  outputs: new Outputs(),
   signal: stop.signal,
 });
 console.log(tally.report());

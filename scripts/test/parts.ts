@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { CHECKOUT, prepareMachine } from "@sandlot/stack";
 import { clientFiles, integrationFiles, unitFiles } from "./find";
 import { startInstallation, type TestInstallation } from "./installation";
+import type { Outputs } from "./outputs";
 import { bunTest, check, nodeTest, type Run } from "./run";
 import type { Tally } from "./tally";
 
@@ -13,10 +14,11 @@ export async function runParts(of: {
   parts: readonly Part[];
   withSoak: boolean;
   tally: Tally;
+  outputs: Outputs;
   signal: AbortSignal;
 }): Promise<void> {
   const env = testEnv();
-  const run: Run = { tally: of.tally, signal: of.signal, env };
+  const run: Run = { tally: of.tally, outputs: of.outputs, signal: of.signal, env };
   const startMs = performance.now();
   const needsMachine = of.parts.some((part) => part !== "unit");
   if (needsMachine) {
@@ -29,13 +31,40 @@ export async function runParts(of: {
     // The same of virtual machines.
     env.SANDLOT_TEST_KERNEL = machine.kernelDir ?? "";
   }
-  if (of.parts.includes("checks")) await runChecks(run);
-  if (of.parts.includes("unit")) await bunTest(run, { name: "unit", files: unitFiles(), limitSeconds: 180 });
-  if (of.parts.includes("integration")) {
-    for (const file of integrationFiles())
-      await bunTest(run, { name: shortName(file), files: [file], limitSeconds: 240 });
-  }
+  await inLanes([
+    async () => {
+      if (of.parts.includes("checks")) await runChecks(run);
+    },
+    async () => {
+      if (of.parts.includes("unit")) await bunTest(run, { name: "unit", files: unitFiles(), limitSeconds: 240 });
+    },
+  ]);
+  if (of.parts.includes("integration"))
+    await inLanes(lanesOf(integrationFiles()).map((files) => () => runFiles(run, files)));
   if (of.parts.includes("e2e")) await runEndToEnd(run, of.withSoak);
+}
+
+/** Side by side, all to their end; the first failure of the harness itself is thrown afterwards. */
+async function inLanes(lanes: readonly (() => Promise<void>)[]): Promise<void> {
+  const ended = await Promise.allSettled(lanes.map((lane) => lane()));
+  const failed = ended.find((lane) => lane.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
+}
+
+/**
+ * Integration files that may run side by side, each lane one after the other: what measures and counts objects of the kernel
+ * (links, mounts, cgroups, machines) does so alone; the api mostly waits.
+ */
+function lanesOf(files: readonly string[]): string[][] {
+  const laneOf = (file: string): number => {
+    if (/^packages\/(egress|network|orchestrator|runtimes|stack)\//.test(file)) return 0;
+    return file.startsWith("packages/api/") ? 1 : 2;
+  };
+  return [0, 1, 2].map((lane) => files.filter((file) => laneOf(file) === lane));
+}
+
+async function runFiles(run: Run, files: readonly string[]): Promise<void> {
+  for (const file of files) await bunTest(run, { name: shortName(file), files: [file], limitSeconds: 300 });
 }
 
 /** Tests see the same few variables on every machine. */
@@ -77,44 +106,67 @@ async function runChecks(run: Run): Promise<void> {
 
 const shortName = (file: string): string => file.replace(/^packages\//, "").replace(/\.int\.test\.ts$/, "");
 
+/** Two installations, so that two groups of client tests run side by side without seeing each other's sandboxes. */
 async function runEndToEnd(run: Run, withSoak: boolean): Promise<void> {
-  const startMs = performance.now();
-  let installation: TestInstallation;
+  const installations: TestInstallation[] = [];
   try {
-    installation = await startInstallation(run.signal);
-  } catch (thrown) {
-    console.log(String(thrown));
-    run.tally.add("up", { passed: 0, failed: 1, skipped: 0 }, (performance.now() - startMs) / 1000);
-    return;
-  }
-  run.tally.add("up", { passed: 1, failed: 0, skipped: 0 }, (performance.now() - startMs) / 1000);
-  try {
-    await driveClients(run, installation, withSoak);
+    for (const name of ["up", "up beside it"]) {
+      const startMs = performance.now();
+      const seconds = (): number => (performance.now() - startMs) / 1000;
+      try {
+        installations.push(await startInstallation(run.signal));
+      } catch (thrown) {
+        console.log(String(thrown));
+        run.tally.add(name, { passed: 0, failed: 1, skipped: 0 }, seconds());
+        return;
+      }
+      run.tally.add(name, { passed: 1, failed: 0, skipped: 0 }, seconds());
+    }
+    await driveClients(run, installations as [TestInstallation, TestInstallation], withSoak);
   } finally {
-    const endMs = performance.now();
-    const left = await installation.end();
-    for (const line of left) console.log(`left behind: ${line}`);
-    const counts = { passed: left.length === 0 ? 1 : 0, failed: left.length === 0 ? 0 : 1, skipped: 0 };
-    run.tally.add("down leaves nothing", counts, (performance.now() - endMs) / 1000);
+    for (const installation of installations.reverse()) await endCounted(run, installation);
   }
 }
 
-/** Both client versions see the whole behaviour; our own programs, attacks and faults need one. */
-async function driveClients(run: Run, installation: TestInstallation, withSoak: boolean): Promise<void> {
-  for (const name of ["e2b", "e2b-oldest"]) {
-    const env = { ...installation.env, SANDLOT_E2B_PACKAGE: name };
-    const files = clientFiles("e2e").filter((file) => !isOfShipped(file) && (name === "e2b" || !isOfOneClient(file)));
-    await nodeTest(run, { name: `e2e with ${name}`, files, limitSeconds: 900, env });
-  }
-  const { env } = installation;
-  // Most of this is the installing of packages from Debian's archive: it has a limit of its own.
-  const shipped = clientFiles("e2e").filter(isOfShipped);
-  await nodeTest(run, { name: "e2e of shipped templates", files: shipped, limitSeconds: 600, env });
-  for (const folder of ["attacks", "faults", "hosts", ...(withSoak ? (["soak"] as const) : [])] as const) {
-    const files = clientFiles(folder);
-    if (files.length > 0)
-      await nodeTest(run, { name: folder, files, limitSeconds: folder === "soak" ? 7_200 : 900, env });
-  }
+async function endCounted(run: Run, installation: TestInstallation): Promise<void> {
+  const startMs = performance.now();
+  const left = await installation.end();
+  for (const line of left) console.log(`left behind: ${line}`);
+  const counts = { passed: left.length === 0 ? 1 : 0, failed: left.length === 0 ? 0 : 1, skipped: 0 };
+  run.tally.add("down leaves nothing", counts, (performance.now() - startMs) / 1000);
+}
+
+/**
+ * Both client versions see the whole behaviour; our own programs, attacks and faults need one. Attacks measure what others take
+ * of the host, and the hosts' tests change its firewall: nothing else runs beside them.
+ */
+async function driveClients(
+  run: Run,
+  [first, second]: readonly [TestInstallation, TestInstallation],
+  withSoak: boolean,
+): Promise<void> {
+  const drive = async (name: string, files: string[], of: { env: TestInstallation["env"]; limitSeconds?: number }) => {
+    if (files.length > 0) await nodeTest(run, { name, files, limitSeconds: 1_200, ...of });
+  };
+  const ofClient = (name: string) => {
+    const isOurs = (file: string): boolean => !isOfShipped(file) && (name === "e2b" || !isOfOneClient(file));
+    return clientFiles("e2e").filter(isOurs);
+  };
+  await inLanes([
+    async () => {
+      const env = { ...first.env, SANDLOT_E2B_PACKAGE: "e2b" };
+      await drive("e2e with e2b", ofClient("e2b"), { env });
+      // Most of this is the installing of packages from Debian's archive.
+      await drive("e2e of shipped templates", clientFiles("e2e").filter(isOfShipped), { env });
+    },
+    async () => {
+      const env = { ...second.env, SANDLOT_E2B_PACKAGE: "e2b-oldest" };
+      await drive("e2e with e2b-oldest", ofClient("e2b-oldest"), { env });
+      await drive("faults", clientFiles("faults"), { env: second.env });
+    },
+  ]);
+  for (const folder of ["attacks", "hosts", ...(withSoak ? (["soak"] as const) : [])] as const)
+    await drive(folder, clientFiles(folder), { env: first.env, limitSeconds: folder === "soak" ? 7_200 : 900 });
 }
 
 /** Files that drive something else than the JavaScript client, and would only do so twice. */

@@ -3,13 +3,18 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CHECKOUT } from "@sandlot/stack";
+import type { Output, Outputs } from "./outputs";
 import { type Counts, countJunit, countSpec, type Tally } from "./tally";
 
 export type Run = {
   readonly tally: Tally;
+  readonly outputs: Outputs;
   readonly signal: AbortSignal;
   readonly env: Readonly<Record<string, string>>;
 };
+
+/** How long a child that has ended may still be heard. */
+const STREAMS_END_MS = 2_000;
 
 /** A run whose totals cannot be read, or that ends badly without a failed test, counts as one failure. */
 async function runCounted(
@@ -18,35 +23,46 @@ async function runCounted(
   count: (exitCode: number, output: string) => Counts | undefined,
 ): Promise<void> {
   if (run.signal.aborted) return;
-  console.log(`\n== ${of.name}`);
+  const output = run.outputs.open();
+  const say = (text: string): void => output.write(new TextEncoder().encode(`${text}\n`));
+  say(`\n== ${of.name}`);
   const startMs = performance.now();
   const child = Bun.spawn([...of.argv], {
     cwd: CHECKOUT,
     env: { ...run.env, ...of.env },
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", "pipe", "pipe"],
     signal: AbortSignal.any([run.signal, AbortSignal.timeout(of.limitSeconds * 1000)]),
     killSignal: "SIGTERM",
   });
-  const output = await passOn(child.stdout);
+  const streams = [new LastOf(child.stdout, output), new LastOf(child.stderr, output)];
   const exitCode = await child.exited;
-  const counted = count(exitCode, output);
+  // What the child has left running may hold its streams open.
+  await Promise.race([Promise.all(streams.map(({ ended }) => ended)), Bun.sleep(STREAMS_END_MS)]);
+  const printed = streams.map(({ text }) => text).join("\n");
+  const counted = count(exitCode, printed);
   const isConsistent = counted !== undefined && (exitCode === 0) === (counted.failed === 0);
-  if (!isConsistent) console.log(`${of.name} ended with exit code ${exitCode} (limit ${of.limitSeconds} s)`);
+  if (!isConsistent) say(`${of.name} ended with exit code ${exitCode} (limit ${of.limitSeconds} s)`);
+  output.end();
   const counts = isConsistent
     ? counted
     : { passed: counted?.passed ?? 0, failed: (counted?.failed ?? 0) + 1, skipped: counted?.skipped ?? 0 };
   run.tally.add(of.name, counts, (performance.now() - startMs) / 1000);
 }
 
-/** Shows what is written as it comes. @returns the last 64 KiB of it */
-async function passOn(stream: ReadableStream<Uint8Array>): Promise<string> {
-  const decoder = new TextDecoder();
-  let last = "";
-  for await (const chunk of stream) {
-    process.stdout.write(chunk);
-    last = (last + decoder.decode(chunk, { stream: true })).slice(-65_536);
+/** Passes on what is written as it comes, and keeps the last 64 KiB of it. */
+class LastOf {
+  text = "";
+  readonly ended: Promise<void>;
+  constructor(stream: ReadableStream<Uint8Array>, output: Output) {
+    this.ended = this.#passOn(stream, output);
   }
-  return last;
+  async #passOn(stream: ReadableStream<Uint8Array>, output: Output): Promise<void> {
+    const decoder = new TextDecoder();
+    for await (const chunk of stream) {
+      output.write(chunk);
+      this.text = (this.text + decoder.decode(chunk, { stream: true })).slice(-65_536);
+    }
+  }
 }
 
 /** A command that is right when it exits with 0. */

@@ -95,18 +95,21 @@ test("C6 rules and workload tokens go along with a pause, a resume and a fork", 
   const rules = { "api.test": [{ transform: { headers: { Authorization: "${e2b.identity.tokens.aws}" } } }] };
   const iam = { tokens: { aws: { audience: "sts.test", tokenType: "JWT-SVID" } } };
   const network = { allowOut: ["api.test"], denyOut: [ALL], rules };
-  const { json } = await rest("POST", "/v2/sandboxes", { templateID: "base", timeout: 60, iam, network });
-  await rest("POST", `/sandboxes/${json.sandboxID}/pause`);
+  const { status, json } = await rest("POST", "/v2/sandboxes", { templateID: "base", timeout: 60, iam, network });
+  assert.equal(status, 201, JSON.stringify(json));
+  const paused = await rest("POST", `/sandboxes/${json.sandboxID}/pause`);
+  assert.equal(paused.status, 204, JSON.stringify(paused.json));
   const resumed = await client.Sandbox.connect(json.sandboxID, own.connection);
   const forked = await rest("POST", `/sandboxes/${json.sandboxID}/fork`, { timeout: 60 });
-  assert.equal(forked.status, 201);
+  assert.equal(forked.status, 201, JSON.stringify(forked.json));
   const child = await client.Sandbox.connect(forked.json[0].sandbox.sandboxID, own.connection);
   for (const sandbox of [resumed, child]) {
     await outside.heard();
     assert.equal(await curl(sandbox, "https://api.test/x"), "tls api.test /x");
     assert.match(await curl(sandbox, "https://other.test/"), /curl: \(/);
-    const [{ headers }] = await outside.heard();
-    const { sub } = JSON.parse(Buffer.from(headers.authorization.split(".")[1], "base64url"));
+    const heard = await outside.heard();
+    assert.equal(heard.length, 1, JSON.stringify(heard));
+    const { sub } = JSON.parse(Buffer.from(heard[0].headers.authorization.split(".")[1], "base64url"));
     assert.ok(sub.endsWith(`/sandbox/${sandbox.sandboxId}`), sub);
   }
 });
