@@ -19,7 +19,7 @@ import type { GuestState } from "./fake/guest";
 import { jailedRequest } from "./jailed-request";
 
 export const LIMITS: MachineLimits = { cpuCount: 1.5, memoryMiB: 16, diskMiB: 16, pidsMax: 64 };
-export const TEST_MS = 30_000;
+export const TEST_MS = 60_000;
 
 export function canRunFakes(): string | undefined {
   if (process.getuid?.() !== 0) return "not root";

@@ -2,7 +2,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "bun:test";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { systemClock } from "@sandlot/lifetime";
 import type { Machine, MachineSlot, Runtime, StartMachine } from "@sandlot/runtime-contract";
+import { planState } from "../src/api/boot-requests";
+import { FirecrackerApi } from "../src/api/client";
+import { placesOf } from "../src/journal";
 import { canRunFakes, Harness, TEST_MS } from "./harness";
 
 const missing = canRunFakes();
@@ -97,9 +101,13 @@ describe.skipIf(missing !== undefined)(`troubles of firecracker over its fake ${
     "end a request that is never answered, by its own time",
     async () => {
       await using slot = await harness.lease();
-      const thrown = await withTrouble("PUT /vsock", "hang", () => start(slot).catch((fault) => fault));
-      expect([thrown.code, thrown.message]).toEqual(["firecracker_late", expect.stringContaining("PUT /vsock")]);
-      expect(await harness.residue()).toEqual([]);
+      const machine = await start(slot);
+      const places = placesOf(join(harness.config.nodeDir, "machines"), machine.machineId);
+      const api = new FirecrackerApi({ ...places, clock: systemClock, hasEnded: async () => false });
+      const ask = () => api.ask(planState("Paused"), { phase: "running", timeoutMs: 200 }).catch((fault) => fault);
+      const thrown = await withTrouble("PATCH /vm", "hang", ask);
+      expect([thrown.code, thrown.message]).toEqual(["firecracker_late", expect.stringContaining("PATCH /vm")]);
+      await machine.end();
     },
     TEST_MS,
   );

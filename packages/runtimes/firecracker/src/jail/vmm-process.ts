@@ -1,6 +1,6 @@
 /** Firecracker as a process that outlives us: started detached, found again by its pid and start time. */
 import { closeSync, constants, openSync } from "node:fs";
-import { open, readFile, truncate, writeFile } from "node:fs/promises";
+import { open, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, sleep } from "@sandlot/lifetime";
 import { isAlive, type ProcessRecord, readProcess } from "@sandlot/runtime-host";
@@ -10,9 +10,18 @@ import { limits } from "../limits";
 const PID_NAME = "vmm.pid";
 
 /**
+ * Notes pid and start time, both of which stay through what it becomes. So there is never a Firecracker without a note, even
+ * if we die right now; and none without its machine's directory, which a sweep may have removed meanwhile.
+ */
+const NOTE_THEN_BECOME =
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's own
+  'note=$1; shift; read -r line < /proc/$$/stat; rest=${line##*) }; began=$(set -- $rest; echo "${20}"); echo "$$ $began" > "$note" || exit 1; exec "$@"';
+
+/**
  * The jailer becomes Firecracker, so its pid stays good. Output is appended to the console file, which may then be cut
  * while it is being written to.
  * @returns the process, and a promise that settles when it has ended
+ * @throws Fault `firecracker_lost` when it ended before it was noted
  */
 export async function startVmm(of: {
   line: readonly string[];
@@ -22,7 +31,7 @@ export async function startVmm(of: {
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND;
   const output = openSync(of.consolePath, flags, 0o600);
   try {
-    const child = Bun.spawn([...of.line], {
+    const child = Bun.spawn(["/bin/sh", "-c", NOTE_THEN_BECOME, "sh", join(of.dir, PID_NAME), ...of.line], {
       stdin: "ignore",
       stdout: output,
       stderr: output,
@@ -31,10 +40,17 @@ export async function startVmm(of: {
       detached: true,
     });
     child.unref();
-    const startTime = await startTimeOf(child.pid);
-    const process = { pid: child.pid, startTime };
-    await writeFile(join(of.dir, PID_NAME), `${process.pid} ${process.startTime}\n`);
-    return { process, exited: child.exited };
+    let hasEnded = false;
+    const exited = child.exited.then(() => {
+      hasEnded = true;
+    });
+    for (;;) {
+      const isLast = hasEnded;
+      const noted = await findVmm(of.dir);
+      if (noted?.pid === child.pid) return { process: noted, exited };
+      if (isLast) throw firecrackerFaults.lost({ request: "its start", reason: "it ended at once" });
+      await sleep(1);
+    }
   } finally {
     closeSync(output);
   }
@@ -42,11 +58,6 @@ export async function startVmm(of: {
 
 export function findVmm(dir: string): Promise<ProcessRecord | undefined> {
   return readProcess(dir, PID_NAME);
-}
-
-async function startTimeOf(pid: number): Promise<string> {
-  const text = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
-  return text.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? "0";
 }
 
 /** Resolves when that very process is gone. @throws Fault `firecracker_kill_stuck` */
