@@ -83,7 +83,7 @@ export async function bunTest(
   const argv = [
     process.execPath,
     "test",
-    "--timeout=30000",
+    "--timeout=60000",
     "--reporter=junit",
     `--reporter-outfile=${outfile}`,
     ...files,

@@ -27,7 +27,7 @@ async function weigh() {
 }
 
 test(`F13 ${rounds} sandboxes come and go: memory, descriptors and the host's objects stay flat`, {
-  timeout: rounds * 400,
+  timeout: rounds * 1_500,
 }, async () => {
   const table = [];
   const settle = async () => {

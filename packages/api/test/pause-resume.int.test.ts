@@ -368,7 +368,7 @@ it("has one winner of a kill and a resume at the same moment", async () => {
     expect((await get(sandboxId)).status).toBe(404);
     expect(at.node.running.has(sandboxId)).toBe(false);
   }
-}, 20_000);
+}, 60_000);
 
 it("refuses to promise a pause with memory where no node saves any", async () => {
   at.node.memoryProblem = "criu is not installed";
@@ -380,4 +380,4 @@ it("refuses to promise a pause with memory where no node saves any", async () =>
   expect((await get(sandboxId)).body.state).toBe("running");
   await at.create({ autoPause: true, autoPauseMemory: false });
   at.node.memoryProblem = "";
-}, 10_000);
+}, 60_000);

@@ -146,4 +146,4 @@ it("has templates built for what they are set to, by a builder that offers it", 
   await until(async () => (await create({}, "walled")).status === 201);
   const [row] = await db`SELECT runtimes, kernel_version FROM env_builds WHERE id = ${buildID}`;
   expect(row).toMatchObject({ runtimes: ["qemu"], kernel_version: "6.1.0-9" });
-}, 15_000);
+}, 60_000);

@@ -71,7 +71,7 @@ it("drops what its node no longer has, after a grace", async () => {
   at.node.running.delete(sandboxId);
   await until(async () => (await at.call("GET", `/sandboxes/${sandboxId}`)).status === 404, 15_000);
   expect(at.node.ended).toEqual([]);
-}, 20_000);
+}, 60_000);
 
 it("ends on the node what was ended here but came back", async () => {
   const sandboxId = await at.create();
@@ -79,7 +79,7 @@ it("ends on the node what was ended here but came back", async () => {
   await at.call("DELETE", `/sandboxes/${sandboxId}`);
   if (kept !== undefined) at.node.running.set(sandboxId, kept);
   await until(() => at.node.ended.some((end) => end.sandboxId === sandboxId && end.reason === "orphaned"), 15_000);
-}, 20_000);
+}, 60_000);
 
 it("tells client-proxy where a live sandbox is, and repairs its route", async () => {
   const sandboxId = await at.create();

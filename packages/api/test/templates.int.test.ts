@@ -252,7 +252,7 @@ describe("building", () => {
     ]);
     for (let tries = 0; tries < 100 && (await status(lost)).status !== "error"; tries += 1) await sleep(100);
     expect((await status(lost)).reason?.message).toContain("its builder was restarted");
-  }, 15_000);
+  }, 60_000);
 });
 
 describe("tags, names and lists", () => {

@@ -177,7 +177,7 @@ describe("a polled watcher", () => {
       expect.stringContaining("events were lost"),
     ]);
     expect((await call(envd, "RemoveWatcher", { watcherId: flooded.id })).status).toBe(200);
-  }, 20_000);
+  }, 60_000);
 });
 
 describe("WatchDir", () => {

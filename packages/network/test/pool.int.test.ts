@@ -228,7 +228,7 @@ describe("the host", () => {
       if ((await runTool(["nft", "list", "tables"])).includes(`sandlot_${TAG}`)) break;
     }
     expect(await runTool(["nft", "list", "table", "inet", `sandlot_${TAG}`])).toContain("input_from_slot");
-  }, 20_000);
+  }, 60_000);
 
   it("carries two installations, and the one that leaves takes nothing from the other", async () => {
     const before = await forwarding();

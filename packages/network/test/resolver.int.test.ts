@@ -29,7 +29,7 @@ beforeAll(async () => {
   });
   await outside.stdout.getReader().read();
   resolver = await startGuestResolver({ address: LOOPBACK, port: 0, upstreams: [GOOD] }, parts);
-}, 20_000);
+}, 60_000);
 
 afterAll(async () => {
   await resolver[Symbol.asyncDispose]();
@@ -48,7 +48,7 @@ describe(startGuestResolver, () => {
     await using none = await startGuestResolver({ address: LOOPBACK, port: 0, upstreams: [] }, parts);
     expect(await dialFromHost([{ ...ask("a.test"), port: none.port } as Target])).toEqual(["SERVFAIL 0"]);
     expect(await dialFromHost([ask("silent.test", { waitMs: 9_000 })])).toEqual(["SERVFAIL 0"]);
-  }, 20_000);
+  }, 60_000);
 
   it("answers everyone else while one guest closes its port before each answer", async () => {
     for (let round = 0; round < 20; round += 1) {
@@ -124,7 +124,7 @@ describe("a port of its own choosing", () => {
       const one = await startGuestResolver({ address: LOOPBACK, port: 0, upstreams: [GOOD] }, parts);
       await one[Symbol.asyncDispose]();
     }
-  }, 20_000);
+  }, 60_000);
 });
 
 describe(readUpstreams, () => {

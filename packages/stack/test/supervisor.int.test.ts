@@ -55,4 +55,4 @@ test("brings back what was killed, leaves alone what is ended on purpose, and ou
   expect(readFileSync(`/proc/${left.pid}/stat`, "utf8").split(" ")[5]).toBe(String(left.pid)); // a session of its own
   await endProcess(left);
   rmSync(paths.root, { recursive: true });
-}, 20_000);
+}, 60_000);

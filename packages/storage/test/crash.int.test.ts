@@ -53,5 +53,5 @@ describe("a process that dies while it commits", () => {
     await using store = await openArtifactStore({ directory: dir.path, nowMs: () => Date.now() + 120_000 });
     expect(await store.collect(NOTHING_PINNED)).toBe(0);
     expect(await readFile((await store.load("first", soon())).layerPaths[0] ?? "", "utf8")).toBe("the same");
-  }, 20_000);
+  }, 60_000);
 });

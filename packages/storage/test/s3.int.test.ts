@@ -87,5 +87,5 @@ describe("S3", () => {
     );
     hop.mood = "well";
     expect((await readdir(dir.path)).sort()).toEqual(["from", "to"]);
-  }, 20_000);
+  }, 60_000);
 });

@@ -55,7 +55,7 @@ describe(WarmPool, () => {
     expect(node.runtime.machines.get(claimed)?.envd.inits.filter(({ body }) => "sandboxId" in body)).toHaveLength(1);
     await eventually(() => node.warm.readyCount === 2);
     expect(node.runtime.started).toBe(3);
-  }, 20_000);
+  }, 60_000);
 
   it("does not freeze a machine that was claimed before it had settled", async () => {
     await using node = await warmNode(1);
@@ -64,7 +64,7 @@ describe(WarmPool, () => {
     await Bun.sleep(4_500);
     const claimed = node.sandboxes.find("i1")?.guest.machineId ?? "";
     expect(node.runtime.machines.get(claimed)?.frozen).toBe(false);
-  }, 20_000);
+  }, 60_000);
 
   it("never hands out a machine that has died, and replaces it", async () => {
     await using node = await warmNode(1);
@@ -99,5 +99,5 @@ describe(WarmPool, () => {
     expect(node.runtime.machines.has(silent?.machineId ?? "")).toBe(false);
     await eventually(() => node.warm.readyCount === 2);
     expect(node.slots.out.size).toBe(2);
-  }, 20_000);
+  }, 60_000);
 });
