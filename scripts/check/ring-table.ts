@@ -1,6 +1,6 @@
 /** Which way dependencies point, as data. Used by scripts/check-rings.ts. */
 
-export const KIT = ["faults", "config", "lifetime", "telemetry", "linux", "host", "testkit"];
+export const KIT = ["faults", "config", "lifetime", "telemetry", "linux", "host", "certificates", "testkit"];
 const ADAPTERS = [
   "db",
   "state",
@@ -28,6 +28,7 @@ export const MAY: Readonly<Record<string, readonly string[]>> = {
   telemetry: [],
   linux: ["faults"],
   host: ["faults", "lifetime"],
+  certificates: [],
   testkit: ["host", "lifetime"],
   contracts: [],
   domain: ["faults"],

@@ -43,8 +43,6 @@ export const limits = {
   /** Life of the installation's authority, and of the certificates made by it for one domain, in milliseconds. */
   authorityMs: 10 * 365 * 86_400_000,
   leafMs: 7 * 86_400_000,
-  /** A certificate is valid from so long ago: guests' clocks differ. In milliseconds. */
-  backdateMs: 86_400_000,
   /** Certificates kept; the oldest goes first. */
   leaves: 256,
 } as const;

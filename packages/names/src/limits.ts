@@ -6,8 +6,6 @@ export const limits = {
   authorityMs: 3_650 * DAY_MS,
   /** Of a certificate it issues; clients of some systems refuse more than 398 days. */
   leafMs: 90 * DAY_MS,
-  /** Before now, for clocks that are behind. */
-  backdateMs: DAY_MS,
   /** A certificate is renewed when less than this share of its time is left. */
   renewAtShare: 1 / 3,
   /** Between two looks at what is due. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "bun:test";
+import { freePort } from "@sandlot/testkit";
 import { connectRaw, proxyTo, startRawServer, startScripted } from "./raw-peer";
 
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -330,8 +331,3 @@ describe("connections", () => {
     await drained;
   });
 });
-
-async function freePort(): Promise<number> {
-  await using server = await startRawServer(() => undefined);
-  return server.port;
-}
