@@ -17,7 +17,7 @@ import { type ConformanceHarness, Suite, TEST_MS, type Traits } from "./conforma
 import { wallsCases } from "./conformance/walls";
 
 export type { Answer, ConformanceHarness, Place, Traits } from "./conformance/suite";
-export { keepEverything, Suite, whatIsWrong } from "./conformance/suite";
+export { keepEverything, type Running, type Sealed, Suite, sealedAt, whatIsWrong } from "./conformance/suite";
 
 export function runtimeConformance(name: string, makeHarness: () => Promise<ConformanceHarness>, traits: Traits): void {
   describe(`${name} runtime`, () => {

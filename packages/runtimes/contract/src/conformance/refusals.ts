@@ -1,9 +1,9 @@
 /** What cannot be brought up is refused with a reason, before anything of it runs, and leaves nothing. */
 
-import { describe, expect, it } from "bun:test";
+import { afterAll, beforeAll, describe, expect, it } from "bun:test";
 import { truncate, unlink } from "node:fs/promises";
 import type { RestoreFrom } from "../index";
-import { type Sealed, type Suite, TEST_MS } from "./suite";
+import { type Place, type Sealed, type Suite, sealedAt, TEST_MS } from "./suite";
 
 type Harm = { readonly what: string; readonly says: RegExp; do(sealed: Sealed): Promise<RestoreFrom> };
 
@@ -68,14 +68,30 @@ const HARMS: readonly Harm[] = [
   },
 ];
 
+/** Files of its own, to be harmed. */
+async function copyOf(sealed: Sealed, place: Place): Promise<Sealed> {
+  const child = Bun.spawn(["cp", "-r", "--sparse=always", `${sealed.directory}/.`, place.path]);
+  if ((await child.exited) !== 0) throw new Error("cannot copy the seal");
+  return sealedAt(place.path, sealed);
+}
+
 export function refusalCases(suite: Suite, memory: boolean): void {
   describe.skipIf(!memory)("a seal that cannot be used", () => {
+    let whole: Sealed;
+    let home: Place | undefined;
+    beforeAll(async () => {
+      if (!memory) return;
+      home = await suite.harness.place();
+      await using running = await suite.start();
+      whole = await suite.seal(running, home);
+    }, TEST_MS);
+    afterAll(() => home?.[Symbol.asyncDispose]());
+
     it.each(HARMS.map((harm) => [harm.what, harm] as const))(
       "is refused for %s",
       async (_, harm) => {
         await using place = await suite.harness.place();
-        await using running = await suite.start();
-        const sealed = await suite.seal(running, place);
+        const sealed = await copyOf(whole, place);
         await using slot = await suite.harness.lease();
         const restore = await harm.do(sealed);
         const request = { ...suite.request(slot), build: sealed.build, restore };
@@ -84,7 +100,8 @@ export function refusalCases(suite: Suite, memory: boolean): void {
           code: "machine_seal_unreadable",
           message: expect.stringMatching(harm.says),
         });
-        expect((await suite.runtime.list()).length).toBe(1);
+        expect(await suite.runtime.list()).toEqual([]);
+        expect(await suite.harness.residue()).toEqual([]);
       },
       TEST_MS,
     );

@@ -89,6 +89,11 @@ export class Suite {
     return this.traits.fewRounds === true ? Math.ceil(all / 5) : all;
   }
 
+  /** One of five where a case tries many moments. */
+  some<T>(all: readonly T[]): readonly T[] {
+    return this.traits.fewRounds === true ? all.filter((_, at) => at % 5 === 2) : all;
+  }
+
   get harness(): ConformanceHarness {
     return this.#opened.harness;
   }
@@ -176,22 +181,27 @@ export class Suite {
     await machine.freeze();
     const seal = await machine.seal({ directory: place.path, memory }, AbortSignal.timeout(TEST_MS));
     const layer: LayerRef = { kind: seal.layer.kind, path: `${place.path}/${seal.layer.name}` };
-    const sealed = seal.memory;
-    return {
-      seal,
-      directory: place.path,
-      build: { buildId: "sealed", layers: [layer, ...layersBelow(seal.layer, machine.layers)] },
-      restore: (identity) => {
-        if (sealed === undefined) throw new Error("sealed without memory");
-        return { directory: `${place.path}/memory`, memory: sealed, identity };
-      },
-    };
+    const build = { buildId: "sealed", layers: [layer, ...layersBelow(seal.layer, machine.layers)] };
+    return sealedAt(place.path, { seal, build });
   }
 
   /** Brings a seal up as another machine. */
   resume(sealed: Sealed, identity: RestoreFrom["identity"], limits: Wanted = {}): Promise<Running> {
     return this.boot(limits, { build: sealed.build, restore: sealed.restore(identity) });
   }
+}
+
+/** A seal whose files lie in a directory. */
+export function sealedAt(directory: string, { seal, build }: Pick<Sealed, "seal" | "build">): Sealed {
+  return {
+    seal,
+    directory,
+    build,
+    restore: (identity) => {
+      if (seal.memory === undefined) throw new Error("sealed without memory");
+      return { directory: `${directory}/memory`, memory: seal.memory, identity };
+    },
+  };
 }
 
 export async function said(running: Running, script: string): Promise<string> {
