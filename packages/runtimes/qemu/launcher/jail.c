@@ -91,6 +91,7 @@ void become_vmm(const struct config *config, const struct handed *handed, int go
     limit(RLIMIT_MEMLOCK, 65536);
     if (config->file_mib > 0) limit(RLIMIT_FSIZE, (rlim_t)config->file_mib << 20);
     lay_out(config, handed);
+    signal(SIGXFSZ, SIG_IGN); /* a write beyond the limit fails, inside it is an error of the disk */
     char word;
     ssize_t got;
     while ((got = read(go, &word, 1)) < 0 && errno == EINTR) continue;

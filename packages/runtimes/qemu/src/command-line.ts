@@ -57,7 +57,10 @@ export function qemuCommandLine(plan: QemuPlan): string[] {
     ),
     ...plan.files.flatMap((_, at) => ["-add-fd", `fd=${FIRST_FILE_FD + at},set=${FIRST_FILE_FD + at}`]),
     ...plan.blockNodes.flatMap((node) => ["-blockdev", JSON.stringify(node)]),
-    ...plan.disks.flatMap((node) => ["-device", `virtio-blk-device,drive=${node},id=${node}-device`]),
+    ...plan.disks.flatMap((node) => [
+      "-device", // A full disk of the host's is an error inside, not a machine that stands still.
+      `virtio-blk-device,drive=${node},id=${node}-device,werror=report,rerror=report`,
+    ]),
     ...(plan.network ? ["-netdev", `tap,id=net0,fd=${TAP_FD}`] : []),
     ...(plan.network ? ["-device", `virtio-net-device,netdev=net0,mac=${GUEST_MAC},id=net0-device`] : []),
     ...["-device", "virtio-rng-device", "-device", "virtio-serial-device,id=ports"],

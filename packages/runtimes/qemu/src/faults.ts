@@ -4,6 +4,10 @@ export const qemuFaults = defineFaults("qemu", {
   bad_request: { kind: "invalid", say: (f: { what: string }) => `a machine cannot be started like this: ${f.what}` },
   exists: { kind: "exists", say: (f: { machineId: string }) => `machine ${f.machineId} exists already` },
   no_program: { kind: "unavailable", say: (f: { path: string; reason: string }) => `${f.path}: ${f.reason}` },
+  stopped_oddly: {
+    kind: "broken",
+    say: (f: { machineId: string; status: string }) => `machine ${f.machineId} was stopped by QEMU: ${f.status}`,
+  },
   boot_slow: {
     kind: "timed_out",
     say: (f: { machineId: string; waitedMs: number }) =>

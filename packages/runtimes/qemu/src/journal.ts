@@ -1,5 +1,5 @@
 /** A machine's directory: what is written before anything is made, and read after a restart. */
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { LayerRef, MachineLimits, MachineSlot } from "@sandlot/runtime-contract";
 import { qemuFaults } from "./faults";
@@ -64,6 +64,20 @@ export async function readMachine(dir: string): Promise<MachineRecord | undefine
   } catch {
     return undefined; // cut short by a crash, or never written: the sweep removes it
   }
+}
+
+const UP = "up";
+
+/** Notes that a start has come to its end: only then may another process take the machine for a whole one. */
+export async function markUp(dir: string): Promise<void> {
+  await writeFile(join(dir, UP), "");
+}
+
+export async function isUp(dir: string): Promise<boolean> {
+  return stat(join(dir, UP)).then(
+    () => true,
+    () => false,
+  );
 }
 
 export async function machineIdsIn(machinesDir: string): Promise<string[]> {

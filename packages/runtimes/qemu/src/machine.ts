@@ -12,6 +12,7 @@ import type {
 import { hadOutOfMemory, isAlive, type MachineCgroups, type ProcessRecord, readProcess } from "@sandlot/runtime-host";
 import type { GuestAgent } from "@sandlot/runtime-microvm";
 import { EndWatch } from "./end-watch";
+import { qemuFaults } from "./faults";
 import { type MachineRecord, readGuestEnd } from "./journal";
 import { limits } from "./limits";
 import type { Qmp } from "./qmp";
@@ -47,7 +48,10 @@ export class QemuMachine implements Machine {
   #looking: Promise<void> | undefined;
   #settled = false;
   #ending: Promise<void> | undefined;
-  #sealing: Promise<unknown> = Promise.resolve();
+  /** Freezes, thaws and the part of a seal that needs the machine, one after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
+  readonly #seals = new Set<Promise<unknown>>();
+  readonly #over = new AbortController();
 
   constructor(parts: MachineParts) {
     this.parts = parts;
@@ -74,38 +78,53 @@ export class QemuMachine implements Machine {
   }
 
   /** First the sandbox's processes, so that none of them runs before the guest is told of the time when it is thawed. */
-  async freeze(): Promise<void> {
-    await this.#sealing;
-    if (!(await this.isRunning())) return;
-    await this.withAgent((agent) => agent.freeze());
-    await this.withQmp((qmp) => qmp.execute("stop"));
-  }
-
-  async thaw(): Promise<void> {
-    await this.#sealing;
-    await this.withQmp((qmp) => qmp.execute("cont"));
-    await this.withAgent(async (agent) => {
-      await agent.setClock();
-      await agent.thaw();
+  freeze(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (!(await this.isRunning())) return;
+      await this.withAgent((agent) => agent.freeze());
+      await this.withQmp((qmp) => qmp.execute("stop"));
     });
   }
 
-  /** One at a time: a second seal, and a thaw, wait until the first has written all. */
+  thaw(): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.withQmp((qmp) => qmp.execute("cont"));
+      await this.withAgent(async (agent) => {
+        await agent.setClock();
+        await agent.thaw();
+      });
+    });
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => undefined);
+    return done;
+  }
+
+  /** One at a time: a second seal, and a thaw, wait until the first has written all. An end calls it off. */
   seal(request: SealRequest, signal: AbortSignal): Promise<Seal> {
     const written = Promise.withResolvers<void>();
     const onWritten = async (): Promise<void> => {
       written.resolve();
       await request.onWritten?.();
     };
-    const seal = this.#sealing.then(() => this.parts.seal(this, { ...request, onWritten }, signal));
-    this.#sealing = Promise.race([written.promise, seal.catch(() => undefined)]);
+    const either = AbortSignal.any([signal, this.#over.signal]);
+    const seal = this.#turn.then(() => this.parts.seal(this, { ...request, onWritten }, either));
+    const ended = seal.catch(() => undefined);
+    this.#turn = Promise.race([written.promise, ended]);
+    this.#seals.add(ended);
+    void ended.then(() => this.#seals.delete(ended));
     return seal;
   }
 
-  /** False while its processor is stopped. */
+  /** False while its processor is stopped, as by a freeze. @throws Fault `qemu_stopped_oddly` when it is for another reason */
   async isRunning(): Promise<boolean> {
-    const status = (await this.withQmp((qmp) => qmp.execute("query-status"))) as { running?: unknown };
-    return status.running === true;
+    const answer = (await this.withQmp((qmp) => qmp.execute("query-status"))) as { status?: unknown } | null;
+    const status = String(answer?.status);
+    if (status !== "running" && status !== "paused")
+      throw qemuFaults.stopped_oddly({ machineId: this.machineId, status });
+    return status === "running";
   }
 
   async stats(): Promise<MachineStats> {
@@ -195,6 +214,8 @@ export class QemuMachine implements Machine {
   }
 
   async #end(): Promise<void> {
+    this.#over.abort(new Error(`machine ${this.machineId} is being ended`));
+    await Promise.all(this.#seals);
     await this.#looking;
     if (!this.#settled && !(await isAlive(this.parts.vmm))) await this.#conclude();
     await this.parts.remove();

@@ -19,9 +19,11 @@ import {
   type Acceleration,
   checkNames,
   formatLaunchConfig,
+  isUp,
   type LaunchPair,
   type MachineRecord,
   machineIdsIn,
+  markUp,
   readMachine,
   writeMachine,
 } from "./journal";
@@ -88,6 +90,7 @@ export class QemuRuntime implements Runtime {
   async list(): Promise<Machine[]> {
     const found: Machine[] = [];
     for (const machineId of await machineIdsIn(this.#rooms.dirs.machines)) {
+      if (this.#starting.has(machineId)) continue;
       const machine = this.#machines.get(machineId) ?? (await this.#adopt(machineId));
       if (machine !== undefined && (await machine.isAlive())) found.push(machine);
     }
@@ -220,6 +223,7 @@ export class QemuRuntime implements Runtime {
       throw qemuFaults.monitor_gone({ reason: `machine ${machineId} ended as soon as it was up` });
     void launched.exited.then(() => machine.look());
     if (restore !== undefined) await this.#seals.bringUp({ machine, plan: restore, request }, of.signal);
+    await markUp(dir);
     return machine;
   }
 
@@ -259,7 +263,9 @@ export class QemuRuntime implements Runtime {
     const dir = join(this.#rooms.dirs.machines, machineId);
     const [record, vmm] = await Promise.all([readMachine(dir), readProcess(dir, "vmm.pid")]);
     if (record === undefined || vmm === undefined || record.hostBootId !== this.#rooms.bootId) return undefined;
-    if ((vmmPid !== undefined && vmm.pid !== vmmPid) || !(await isAlive(vmm))) return undefined;
+    // One whose starter died before it was up may be half restored: it is swept, never shown.
+    if (vmmPid === undefined ? !(await isUp(dir)) : vmm.pid !== vmmPid) return undefined;
+    if (!(await isAlive(vmm))) return undefined;
     const machine = new QemuMachine({
       record,
       dir,

@@ -1,4 +1,4 @@
-import { mkdir, readFile } from "node:fs/promises";
+import { chmod, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Runtime } from "@sandlot/runtime-contract";
 import { Cgroups, IdRanges, readCgroupLayout, runLauncher, VMM_IDS } from "@sandlot/runtime-host";
@@ -18,6 +18,7 @@ export async function startQemuRuntime(config: QemuRuntimeConfig, parts: QemuRun
   const { launcherPath, nodeDir, tag } = config;
   const dirs = { machines: join(nodeDir, "machines"), trees: join(nodeDir, "trees") };
   for (const dir of [...Object.values(dirs), config.cacheDir]) await mkdir(dir, { recursive: true, mode: 0o755 });
+  await chmod(dirs.machines, 0o700); // disks and memory of others lie there
   const layout = await readCgroupLayout();
   const cgroups = new Cgroups({
     layout: config.forceCgroupsV1 === true ? { ...layout, v2: undefined } : layout,
