@@ -149,6 +149,7 @@ describe.skipIf(!canTrace)("a process's memory", () => {
     await using one = await hold(makeBase());
     const wrong = { ...one.range, address: one.range.address + (1 << 40) };
     expect(() => new ProcessMemory(wrong)).toThrow("no private memory");
+    expect(() => new ProcessMemory({ ...one.range, startTime: "1" })).toThrow("another process");
     expect(() => new ProcessMemory({ ...one.range, pid: 2 ** 22 - 3 })).toThrow("cannot be reached");
     using memory = new ProcessMemory(one.range);
     await one.tell("w", 10, 1);

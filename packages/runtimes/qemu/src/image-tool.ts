@@ -15,6 +15,9 @@ export async function runImageTool(
     uid === undefined
       ? []
       : [
+          "unshare",
+          "--net",
+          "--",
           "setpriv",
           `--reuid=${uid}`,
           `--regid=${uid}`,

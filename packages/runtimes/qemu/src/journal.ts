@@ -28,6 +28,8 @@ export type MachineRecord = {
   readonly tree: string;
   /** Of the machine's own writable disk and what lies below it: paths, the writable one first. */
   readonly diskChain: readonly string[];
+  /** What the disk of layers is made of, newest first: guest layer, trees, the kernel's modules. Named by their content. */
+  readonly layerImages: readonly string[];
   /** Of the host: process ids mean nothing after it booted anew. */
   readonly hostBootId: string;
 };

@@ -63,10 +63,19 @@ export async function planMachine(of: {
     disks: disks.nodes.length === 0 ? [] : ["layers", "disk"],
     files: files.all,
     network: request.slot !== null,
-    from: restore === undefined ? { kind: "boot", commandLine: commandLineFor(of, disks.layers) } : { kind: "restore" },
+    from:
+      restore === undefined
+        ? { kind: "boot", commandLine: commandLineFor(of, disks.images.length) }
+        : { kind: "restore" },
   };
   return {
-    record: recordOf({ ...of, cpuModel, diskChain: disks.chain, tscKHz: restore?.sealed.tscKhz ?? host.tscKHz }),
+    record: recordOf({
+      ...of,
+      cpuModel,
+      diskChain: disks.chain,
+      layerImages: disks.images,
+      tscKHz: restore?.sealed.tscKhz ?? host.tscKHz,
+    }),
     launchPairs: [
       ["machine_dir", dir],
       ["tree", host.tree.path],
@@ -114,7 +123,11 @@ function commandLineFor(
   return layers === 0 ? `${told} sandlot.probe` : told;
 }
 
-type Disks = { readonly nodes: readonly object[]; readonly chain: readonly string[]; readonly layers: number };
+type Disks = {
+  readonly nodes: readonly object[];
+  readonly chain: readonly string[];
+  readonly images: readonly string[];
+};
 
 /** The guest layer, the build's trees, the kernel's modules as one disk; the machine's own on the build's disks as the other. */
 async function planDisks(of: {
@@ -126,7 +139,7 @@ async function planDisks(of: {
   files: OpenFiles;
 }): Promise<Disks> {
   const { request, dir, cacheDir, files } = of;
-  if (request.slot === null) return { nodes: [], chain: [], layers: 0 };
+  if (request.slot === null) return { nodes: [], chain: [], images: [] };
   const lies = await planDiskChain(request.build.layers);
   const trees: LayerRef[] = [{ kind: "directory", path: of.guestLayerDir }, ...lies.trees];
   const images = await Promise.all(trees.map((layer) => ensureLayerImage({ layer, cacheDir })));
@@ -136,7 +149,7 @@ async function planDisks(of: {
   await chmod(own, 0o644);
   const chain = [own, ...lies.chain];
   const nodes = [...(await layersNodes({ dir, images, files })), ...diskNodes(chain, files)];
-  return { nodes, chain, layers: images.length };
+  return { nodes, chain, images };
 }
 
 /** A file system of its own, or nothing but what lies below: as large as that where its guest has seen it, larger if asked. */
@@ -157,6 +170,7 @@ function recordOf(of: {
   bootId: string;
   guestLayerDir: string;
   diskChain: readonly string[];
+  layerImages: readonly string[];
   tscKHz: number;
 }): MachineRecord {
   const { request, host } = of;
@@ -176,6 +190,7 @@ function recordOf(of: {
     kernel: { version: host.kernel.version, sha256: host.kernel.sha256 },
     tree: host.tree.path,
     diskChain: of.diskChain,
+    layerImages: of.layerImages,
     hostBootId: of.bootId,
   };
 }

@@ -209,7 +209,7 @@ export class QemuRuntime implements Runtime {
       guestLayerDir,
       restore,
     });
-    if (restore !== undefined) await requireSameLayers(restore, dir);
+    if (restore !== undefined) await requireSameLayers(restore, { dir, images: planned.record.layerImages });
     const launchConfig = formatLaunchConfig([...planned.launchPairs, ...this.#cgroupPairs(machineId)]);
     await writeMachine({ dir, record: planned.record, launchConfig });
     await cgroups.make(machineId, {

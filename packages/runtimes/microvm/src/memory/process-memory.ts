@@ -6,7 +6,13 @@ import { PAGE_BYTES, type PageRun, type PageSource, type PageTarget } from "./pa
 
 const ENTRIES_AT_ONCE = 64 << 10;
 
-export type MappedRange = { readonly pid: number; readonly address: number; readonly sizeBytes: number };
+export type MappedRange = {
+  readonly pid: number;
+  /** As /proc/PID/stat has it; given, another process under the same number is not taken for it. */
+  readonly startTime?: string;
+  readonly address: number;
+  readonly sizeBytes: number;
+};
 
 /** One mapping of a process, from its first page on. Dispose of it to close what it holds open. */
 export class ProcessMemory implements PageSource, PageTarget, Disposable {
@@ -25,6 +31,10 @@ export class ProcessMemory implements PageSource, PageTarget, Disposable {
       closeSync(this.#memory);
       throw thrown;
     }
+    // What is open now stays that process's, whoever gets its number later.
+    if (range.startTime === undefined || startTimeOf(range.pid) === range.startTime) return;
+    this[Symbol.dispose]();
+    throw microvmFaults.memory_unreachable({ pid: range.pid, reason: "another process has its number" });
   }
 
   get totalPages(): number {
@@ -69,6 +79,15 @@ export class ProcessMemory implements PageSource, PageTarget, Disposable {
   /** A process that dies meanwhile answers with less, or nothing. */
   #whole(bytes: number, wanted: number): void {
     if (bytes !== wanted) throw microvmFaults.memory_unreachable({ pid: this.#range.pid, reason: "it ended" });
+  }
+}
+
+function startTimeOf(pid: number): string | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, "latin1");
+    return text.slice(text.lastIndexOf(")") + 2).split(" ")[19];
+  } catch {
+    return undefined;
   }
 }
 

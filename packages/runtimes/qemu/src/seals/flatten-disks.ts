@@ -7,9 +7,10 @@ import { readQcow2Header } from "../qcow2-header";
 const FIRST_FD = 3;
 
 /**
- * The tool runs as the machine's own id, which can open nothing but what it is handed: a guest that broke into its QEMU has
- * written what is read here. What headers say of other files is not looked at, since all are given.
- * @param of.disks newest first, readable for that id
+ * A guest that broke into its QEMU has written what is read here. So every header is looked at before the tool sees the file
+ * (none may say that its data is elsewhere), what they say of files below is not looked at, since all are given, and the
+ * tool runs as the machine's own id, without rights and without a network.
+ * @param of.disks newest first, readable for that id; none of them may be one that a QEMU still writes
  * @throws Fault `qemu_bad_disk`
  */
 export async function flattenDisks(

@@ -1,7 +1,7 @@
 /** Seals and restores of this runtime's machines: what is needed of the host, of a live machine, of its directory. */
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { isFault } from "@sandlot/faults";
 import { machineFaults, type Seal, type SealRequest } from "@sandlot/runtime-contract";
 import { CheckedFiles } from "@sandlot/runtime-host";
@@ -11,6 +11,7 @@ import type { QemuHost } from "../host";
 import type { Acceleration } from "../journal";
 import type { QemuMachine } from "../machine";
 import { STATE_NAME, type StartRequest } from "../plan-machine";
+import { sealedCpuModel } from "./processor";
 import { goOn, loadSealed, type PlannedRestore, planRestore } from "./restore";
 import { sealMachine } from "./seal";
 import type { VmHost } from "./seal-format";
@@ -32,7 +33,7 @@ export class MachineSeals {
     const here: VmHost = {
       qemuVersion: host.tree.version,
       accelerator: acceleration,
-      cpuModel: cpuModelFor(acceleration),
+      cpuModel: await sealedCpuModel({ accelerator: acceleration, cpuModel: cpuModelFor(acceleration) }),
       tscKhz: host.tscKHz,
       kernel: { version: host.kernel.version, sha256: host.kernel.sha256 },
       hardware: HARDWARE,
@@ -48,7 +49,7 @@ export class MachineSeals {
     const { machine, plan, request } = of;
     const monitor = monitorOf(machine);
     const { memoryMiB } = request.limits;
-    const loading = { plan, vmmPid: machine.parts.vmm.pid, memoryMiB, monitor, stateFd: RESTORE_FD };
+    const loading = { plan, vmm: machine.parts.vmm, memoryMiB, monitor, stateFd: RESTORE_FD };
     await loadSealed(loading, signal).catch(async (thrown: unknown) => {
       signal.throwIfAborted();
       if (!isFault(thrown, "qemu_monitor_gone")) throw thrown;
@@ -66,12 +67,13 @@ export class MachineSeals {
 
   async seal(machine: QemuMachine, request: SealRequest, signal: AbortSignal): Promise<Seal> {
     const { dir, record, vmm } = machine.parts;
-    const qemuVersion = await machine.withQmp(async ({ version }) => version);
-    const { acceleration, cpuModel, kernel, tscKHz } = record;
+    const qemuVersion = await versionOf(machine);
+    const { acceleration, kernel, layerImages, tscKHz } = record;
+    const cpuModel = await sealedCpuModel({ accelerator: acceleration, cpuModel: record.cpuModel });
     return sealMachine(
       {
         dir,
-        vmmPid: vmm.pid,
+        vmm,
         uid: record.uid,
         monitor: monitorOf(machine),
         withAgent: (work) => machine.withAgent(work),
@@ -79,7 +81,7 @@ export class MachineSeals {
         deviceState: { path: join(dir, STATE_NAME), inJail: `/m/${STATE_NAME}` },
         host: { qemuVersion, accelerator: acceleration, cpuModel, tscKhz: tscKHz, kernel, hardware: HARDWARE },
         shape: record.limits,
-        layersSha256: await layersDigest(dir),
+        layersSha256: await layersDigest(dir, layerImages),
         checked: this.#checked,
         request,
       },
@@ -88,24 +90,35 @@ export class MachineSeals {
   }
 }
 
+async function versionOf(machine: QemuMachine): Promise<string> {
+  return machine
+    .withQmp(async ({ version }) => version)
+    .catch((thrown: Error) => {
+      throw machineFaults.seal_failed({ reason: thrown.message }, thrown);
+    });
+}
+
 /** A session per question: whoever thaws the machine in the middle of a seal needs one, too. */
 function monitorOf(machine: QemuMachine): Monitor {
   return { execute: (command, args) => machine.withQmp((qmp) => qmp.execute(command, args)) };
 }
 
 /**
- * Of the layers disk's own tables, which say where each image begins and ends: a guest that goes on knows them, and holds
- * parts of the images.
+ * Of the layers disk: its own tables, which say where each image begins and ends, and the images' names, which stand for their
+ * content. A guest that goes on knows the ones and holds parts of the others.
  */
-export async function layersDigest(dir: string): Promise<string> {
+async function layersDigest(dir: string, images: readonly string[]): Promise<string> {
   const names = (await readdir(dir)).filter((name) => name.startsWith("layers.") && name !== "layers.vmdk").sort();
-  const hash = createHash("sha256");
+  const hash = createHash("sha256").update(JSON.stringify(images.map((path) => basename(path))));
   for (const name of names) hash.update(await readFile(join(dir, name)));
   return hash.digest("hex");
 }
 
 /** Before anything of it is started. @throws Fault `machine_seal_unreadable` */
-export async function requireSameLayers(plan: PlannedRestore, dir: string): Promise<void> {
-  if ((await layersDigest(dir)) === plan.sealed.layersSha256) return;
+export async function requireSameLayers(
+  plan: PlannedRestore,
+  { dir, images }: { dir: string; images: readonly string[] },
+): Promise<void> {
+  if ((await layersDigest(dir, images)) === plan.sealed.layersSha256) return;
   throw machineFaults.seal_unreadable({ reason: "the layers make another disk than the one it was sealed on" });
 }

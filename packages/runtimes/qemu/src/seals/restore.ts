@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { sleep } from "@sandlot/lifetime";
 import { machineFaults, type RestoreFrom, type StartMachine } from "@sandlot/runtime-contract";
-import type { CheckedFiles } from "@sandlot/runtime-host";
+import type { CheckedFiles, ProcessRecord } from "@sandlot/runtime-host";
 import { applyDiff, type GuestAgent, ProcessMemory } from "@sandlot/runtime-microvm";
 import { mappedPath, noteMapped } from "./mapped-memory";
 import {
@@ -75,13 +75,13 @@ const LOAD_MS = 20_000;
  * @param of.stateFd the number under which QEMU holds the open file of devices
  */
 export async function loadSealed(
-  of: { plan: PlannedRestore; vmmPid: number; memoryMiB: number; monitor: Monitor; stateFd: number },
+  of: { plan: PlannedRestore; vmm: ProcessRecord; memoryMiB: number; monitor: Monitor; stateFd: number },
   signal: AbortSignal,
 ): Promise<void> {
   const { plan, monitor } = of;
   const totalBytes = of.memoryMiB * 2 ** 20;
   if (plan.diffPath !== undefined) {
-    const range = { pid: of.vmmPid, address: await addressOf(monitor), sizeBytes: totalBytes };
+    const range = { ...of.vmm, address: await addressOf(monitor), sizeBytes: totalBytes };
     using memory = new ProcessMemory(range);
     await applyDiff({ path: plan.diffPath, target: memory, totalBytes }, signal);
   }

@@ -1,7 +1,9 @@
 /** The machine's own disk as a layer: a copy of it, or of all that lies below it too when that has become much. */
+import { chmod, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { qemuFaults } from "../faults";
 import { DISK_NAME } from "../plan-machine";
+import { readQcow2Header } from "../qcow2-header";
 import { flattenDisks } from "./flatten-disks";
 
 export const LAYER_NAME = "disk.qcow2";
@@ -20,11 +22,24 @@ export async function writeDisk(
   const own = join(of.dir, DISK_NAME);
   const to = join(of.request.directory, LAYER_NAME);
   if (of.chain.length < CHAIN_MAX) {
-    await copy(own, to, signal);
+    await copyOwn({ from: own, to }, signal);
     return false;
   }
-  await flattenDisks({ disks: [own, ...of.chain], to, uid: of.uid }, signal);
+  // Of a copy: what QEMU still has open could become something else between the look at its header and its use.
+  const draft = join(of.request.directory, "own.qcow2");
+  try {
+    await copyOwn({ from: own, to: draft }, signal);
+    await flattenDisks({ disks: [draft, ...of.chain], to, uid: of.uid }, signal);
+  } finally {
+    await rm(draft, { force: true });
+  }
   return true;
+}
+
+async function copyOwn({ from, to }: { from: string; to: string }, signal: AbortSignal): Promise<void> {
+  await copy(from, to, signal);
+  await chmod(to, 0o644);
+  await readQcow2Header(to);
 }
 
 /** Shares blocks where the file system can, and keeps holes. */

@@ -2,7 +2,7 @@
 import { copyFile, link, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { machineFaults, type SealedFile } from "@sandlot/runtime-contract";
-import { syncAndDigest, syncDirectory } from "@sandlot/runtime-host";
+import { type ProcessRecord, syncAndDigest, syncDirectory } from "@sandlot/runtime-host";
 import { beginBase, PAGE_BYTES, ProcessMemory, storedBytesOf, writeDiff } from "@sandlot/runtime-microvm";
 import { type MappedMemory, readMapped } from "./mapped-memory";
 import { DEVICE_STATE_MAX_BYTES, formatSealedVm, SEAL_FILES, type VmHost, type VmShape } from "./seal-format";
@@ -15,7 +15,7 @@ export type SealMemory = {
   readonly dir: string;
   /** `memory/` of the seal, empty. */
   readonly to: string;
-  readonly vmmPid: number;
+  readonly vmm: ProcessRecord;
   readonly monitor: Monitor;
   readonly host: VmHost;
   readonly shape: VmShape;
@@ -38,7 +38,7 @@ export async function writeMemory(
   await saveDevices(of, state);
   const mapped = await readMapped(dir);
   const sizeBytes = of.shape.memoryMiB << 20;
-  using memory = new ProcessMemory({ pid: of.vmmPid, address: await addressOf(of.monitor), sizeBytes });
+  using memory = new ProcessMemory({ ...of.vmm, address: await addressOf(of.monitor), sizeBytes });
   const runs = memory.ownPages();
   const ownBytes = runs.reduce((sum, { pages }) => sum + pages, 0) * PAGE_BYTES;
   const path = join(to, SEAL_FILES.memory);

@@ -3,7 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isFault } from "@sandlot/faults";
 import { machineFaults, type Seal, type SealedFile, type SealRequest } from "@sandlot/runtime-contract";
-import { type CheckedFiles, syncAndDigest, syncDirectory } from "@sandlot/runtime-host";
+import { type CheckedFiles, type ProcessRecord, syncAndDigest, syncDirectory } from "@sandlot/runtime-host";
 import type { GuestAgent } from "@sandlot/runtime-microvm";
 import { LAYER_NAME, writeDisk } from "./seal-disk";
 import { SEAL_FORMAT, type VmHost, type VmShape } from "./seal-format";
@@ -12,7 +12,7 @@ import { type Monitor, type StateFile, writeMemory } from "./seal-memory";
 export type SealMachine = {
   /** The machine's own directory. */
   readonly dir: string;
-  readonly vmmPid: number;
+  readonly vmm: ProcessRecord;
   readonly monitor: Monitor;
   /** Opens a session with the guest's agent; closed again when the seal is written. */
   readonly withAgent: <T>(work: (agent: Pick<GuestAgent, "sync">) => Promise<T>) => Promise<T>;
