@@ -170,7 +170,7 @@ async function driveClients(
 }
 
 /** Files that drive something else than the JavaScript client, and would only do so twice. */
-const isOfOneClient = (file: string): boolean => /\/(cli|curl|python)[^/]*\.test\.mjs$/.test(file);
+const isOfOneClient = (file: string): boolean => /\/(cli|curl|microvm|python)[^/]*\.test\.mjs$/.test(file);
 
 /** Templates of ours, and images, each with the client that asks for it. */
 const isOfShipped = (file: string): boolean => /\/(code-interpreter|desktop|docker-push)\.test\.mjs$/.test(file);

@@ -120,7 +120,8 @@ export class QemuRuntime implements Runtime {
     const host = await this.#rooms.host();
     const { config, parts } = this.#rooms;
     this.#choice ??= new AcceleratorChoice({
-      notePath: join(config.nodeDir, "accelerator.json"),
+      // Of the host, and so one for all installations that share the cache: a trial on a KVM that hangs takes its whole time.
+      notePath: join(config.cacheDir, "accelerator.json"),
       wanted: config.accelerator ?? "auto",
       about: { hostBootId: this.#rooms.bootId, qemuVersion: host.tree.version, kernel: host.kernel.version },
       trial: (acceleration) => this.#trial(acceleration, AbortSignal.timeout(limits.kvmTrialMs)),
