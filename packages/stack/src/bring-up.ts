@@ -1,5 +1,5 @@
 /** Brings everything of an installation up, step by step; adopts what already runs. */
-import { chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ensureInstallation, migrate, openDatabase, registerTemplateBuild } from "@sandlot/db";
 import { isPortFree } from "@sandlot/host";
@@ -14,7 +14,7 @@ import { installGuestLayer } from "./guest-layer";
 import { nameOf, requireFitHost, requireFitNetwork } from "./host/fitness";
 import { findHostCertificates, findHostProxies, type GuestProxies } from "./host/guest-trust";
 import { ensurePackages } from "./host/packages";
-import { type DataPaths, DIST, pathsOf } from "./paths";
+import { CHECKOUT, type DataPaths, DIST, pathsOf } from "./paths";
 import type { Progress } from "./progress";
 import { ensureSecrets, type Secrets } from "./secrets";
 import { ensureLxcfs } from "./services/lxcfs";
@@ -50,6 +50,9 @@ export async function bringUp(of: BringUp): Promise<void> {
     mkdirSync(dir, { recursive: true });
   mkdirSync(paths.registry, { recursive: true, mode: 0o700 });
   chownSync(paths.registry, NOBODY, NOBODY);
+  const registryConfig = readFileSync(join(CHECKOUT, "packages/stack/registry.yml"));
+  writeFileSync(paths.registryConfig, registryConfig);
+  chmodSync(paths.registryConfig, 0o644);
   keepSettings(settings);
   const secrets = ensureSecrets(paths.secrets);
   await ensurePackages(progress, signal);

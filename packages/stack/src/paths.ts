@@ -28,6 +28,8 @@ export function pathsOf(dataDir: string) {
     buildCache: join(root, "build-cache"),
     /** Images that were pushed; the registry's own user writes there. */
     registry: join(root, "registry"),
+    /** A copy, since that user may not look into the checkout (in root's home, say). */
+    registryConfig: join(root, "run", "registry.yml"),
     node: join(root, "node"),
     guestCa: join(root, "guest-ca.pem"),
     egressCa: join(root, "egress-ca.pem"),

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { inherited } from "@sandlot/host";
 import { BASE_SHAPE } from "../base/install";
 import type { GuestProxies } from "../host/guest-trust";
-import { CHECKOUT, DIST, MACHINE_CACHE, pathsOf } from "../paths";
+import { DIST, MACHINE_CACHE, pathsOf } from "../paths";
 import type { Secrets } from "../secrets";
 import type { Settings } from "../settings";
 import { lxcfsDir } from "./lxcfs";
@@ -227,7 +227,7 @@ function registrySpec({ settings }: ServiceInputs): ServiceSpec {
     argv: [
       "/usr/bin/setpriv",
       ...["--reuid=nobody", "--regid=nogroup", "--clear-groups", "--no-new-privs", "--"],
-      ...["/usr/bin/docker-registry", "serve", join(CHECKOUT, "packages/stack/registry.yml")],
+      ...["/usr/bin/docker-registry", "serve", paths.registryConfig],
     ],
     port: registry,
     health: { protocol: "http", host: "127.0.0.1", port: registry, path: "/" },
