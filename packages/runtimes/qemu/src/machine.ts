@@ -1,13 +1,14 @@
 import { join } from "node:path";
 import { type Clock, sleep } from "@sandlot/lifetime";
-import type {
-  LayerRef,
-  Machine,
-  MachineEnd,
-  MachineOutput,
-  MachineStats,
-  Seal,
-  SealRequest,
+import {
+  type LayerRef,
+  type Machine,
+  type MachineEnd,
+  type MachineOutput,
+  type MachineStats,
+  machineFaults,
+  type Seal,
+  type SealRequest,
 } from "@sandlot/runtime-contract";
 import { hadOutOfMemory, isAlive, type MachineCgroups, type ProcessRecord, readProcess } from "@sandlot/runtime-host";
 import type { GuestAgent } from "@sandlot/runtime-microvm";
@@ -214,7 +215,7 @@ export class QemuMachine implements Machine {
   }
 
   async #end(): Promise<void> {
-    this.#over.abort(new Error(`machine ${this.machineId} is being ended`));
+    this.#over.abort(machineFaults.seal_failed({ reason: `machine ${this.machineId} is being ended` }));
     await Promise.all(this.#seals);
     await this.#looking;
     if (!this.#settled && !(await isAlive(this.parts.vmm))) await this.#conclude();
