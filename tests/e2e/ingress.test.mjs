@@ -42,7 +42,8 @@ http.server.ThreadingHTTPServer(("0.0.0.0", 3000), H).serve_forever()
 async function serve(options) {
   const sandbox = await create(options);
   await sandbox.files.write("/tmp/server.py", SERVER);
-  await sandbox.commands.run("python3 /tmp/server.py", { background: true });
+  // No stream of the client's hangs on it: when a pause breaks one, the client asks for envd's health, which wakes the sandbox.
+  await sandbox.commands.run("setsid python3 /tmp/server.py > /dev/null 2>&1 &");
   const host = `3000-${sandbox.sandboxId}.${domain}`;
   const token = sandbox.trafficAccessToken;
   const headers = token ? { "e2b-traffic-access-token": token } : {};
