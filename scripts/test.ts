@@ -11,9 +11,20 @@ if (only !== undefined && !PARTS.some((part) => part === only)) {
   process.exit(2);
 }
 
+/** A terminal's Ctrl-C comes twice: from itself, and handed on by the command line. Only a later one is meant as a second. */
+const SAME_INTERRUPT_MS = 1_000;
 const stop = new AbortController();
+let interruptedMs = 0;
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  process.on(name, () => (stop.signal.aborted ? process.exit(130) : stop.abort(new Error(`interrupted by ${name}`))));
+  process.on(name, () => {
+    if (stop.signal.aborted && performance.now() - interruptedMs > SAME_INTERRUPT_MS) process.exit(130);
+    if (stop.signal.aborted) return;
+    interruptedMs = performance.now();
+    console.log(
+      `interrupted by ${name}: ending what was started, which takes some seconds; once more leaves it as it is`,
+    );
+    stop.abort(new Error(`interrupted by ${name}`));
+  });
 }
 
 const tally = new Tally();
