@@ -66,21 +66,6 @@ static pid_t clone_guest(const struct config *config, int pair[2], int lock) {
     return pid;
 }
 
-/* One pipe tells both ways: text when the guest failed, end of file when it became init. */
-static void await_exec(int from_guest) {
-    char text[1024];
-    size_t used = 0;
-    for (;;) {
-        ssize_t got = read(from_guest, text + used, sizeof text - used);
-        if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) break;
-        used += (size_t)got;
-    }
-    if (used == 0) return;
-    if (write(status_fd, text, used) < 0) _exit(2);
-    _exit(1);
-}
-
 /* Everything the guest needs from outside; returns an open directory of its writable disk. */
 static int furnish(const struct config *config, pid_t pid, int to_guest) {
     map_ids(config, pid);

@@ -1,9 +1,8 @@
 /** Brings a real container runtime to the conformance suite: own node directory, own tag, bare slots without uplink. */
-import { cp, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { cp, mkdir, mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import { systemClock } from "@sandlot/lifetime";
-import type { Machine } from "@sandlot/runtime-contract";
-import { leaseBareSlot, makePlace, makeTinyBase, residueOf, runInMachine } from "@sandlot/runtime-contract/bare-host";
+import { bareHost, killLauncher, makeTinyBase } from "@sandlot/runtime-contract/bare-host";
 import type { ConformanceHarness } from "@sandlot/runtime-contract/conformance";
 import { compileStandIn } from "@sandlot/runtime-contract/stand-in";
 import { silentLogger } from "@sandlot/telemetry";
@@ -53,30 +52,12 @@ export async function containerHarness(
     ...extra,
   };
   const group = `sandlot-${tag}`;
-  let slots = 0;
   await mkdir(nodeDir, { recursive: true });
   return {
     config,
     layers: [base],
     open: () => startContainerRuntime(config, { log: silentLogger, clock: systemClock }),
-    async lease() {
-      slots += 1;
-      return leaseBareSlot(tag, slots);
-    },
-    run: (slot, script) => runInMachine(caller, slot, script),
-    place: (of) => makePlace(root, of?.roomBytes),
+    ...bareHost({ tag, group, root, nodeDir, caller }),
     orphan: (machine) => killLauncher(nodeDir, machine),
-    residue: () => residueOf({ group, nodeDir, part: "/machines/" }),
-    async close() {
-      const left = await residueOf({ group, nodeDir, part: "" });
-      await rm(root, { recursive: true, force: true });
-      return left;
-    },
   };
-}
-
-async function killLauncher(nodeDir: string, machine: Machine): Promise<void> {
-  const text = await readFile(join(nodeDir, "machines", machine.machineId, "launcher.pid"), "utf8");
-  process.kill(Number(text.split(" ")[0]), "SIGKILL");
-  await Bun.sleep(20);
 }

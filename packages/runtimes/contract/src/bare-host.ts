@@ -1,8 +1,8 @@
 /** What a harness of the conformance suite needs of a host: bare slots without uplink, places, and a look at what is left. */
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { Answer, Place } from "./conformance/suite";
-import type { MachineSlot } from "./index";
+import type { Answer, ConformanceHarness, Place } from "./conformance/suite";
+import type { Machine, MachineSlot } from "./index";
 
 export { makeTinyBase } from "./tiny-base";
 
@@ -17,7 +17,7 @@ export async function sh(...cmd: string[]): Promise<string> {
   return out;
 }
 
-export async function leaseBareSlot(tag: string, index: number): Promise<MachineSlot & AsyncDisposable> {
+async function leaseBareSlot(tag: string, index: number): Promise<MachineSlot & AsyncDisposable> {
   const name = `sandlot-${tag}-${index}`;
   await sh("ip", "netns", "add", name);
   return {
@@ -37,7 +37,7 @@ export async function leaseBareSlot(tag: string, index: number): Promise<Machine
 }
 
 /** @param roomBytes mounts a disk of that size */
-export async function makePlace(root: string, roomBytes?: number): Promise<Place> {
+async function makePlace(root: string, roomBytes?: number): Promise<Place> {
   const path = await mkdtemp(join(root, "place-"));
   if (roomBytes !== undefined) await sh("mount", "-t", "tmpfs", "-o", `size=${roomBytes},mode=0755`, "place", path);
   return {
@@ -49,7 +49,7 @@ export async function makePlace(root: string, roomBytes?: number): Promise<Place
   };
 }
 
-export async function runInMachine(caller: string, slot: MachineSlot, script: string): Promise<Answer> {
+async function runInMachine(caller: string, slot: MachineSlot, script: string): Promise<Answer> {
   const address = slot.guestCidr.split("/")[0] ?? "";
   const child = Bun.spawn(["nsenter", `--net=${slot.netnsPath}`, caller, "call", address], {
     stdin: new Blob([script]),
@@ -62,8 +62,40 @@ export async function runInMachine(caller: string, slot: MachineSlot, script: st
   return { exitCode: Number(text.slice(cut + 1)), output: text.slice(0, cut) };
 }
 
+/** What a harness on bare slots is for every runtime. `group` is the name of its cgroups, `caller` the stand-in's copy on the host. */
+export function bareHost(of: {
+  tag: string;
+  group: string;
+  root: string;
+  nodeDir: string;
+  caller: string;
+}): Pick<ConformanceHarness, "lease" | "run" | "place" | "residue" | "close"> {
+  const { tag, group, root, nodeDir, caller } = of;
+  let slots = 0;
+  return {
+    async lease() {
+      slots += 1;
+      return leaseBareSlot(tag, slots);
+    },
+    run: (slot, script) => runInMachine(caller, slot, script),
+    place: (wanted) => makePlace(root, wanted?.roomBytes),
+    residue: () => residueOf({ group, nodeDir, part: "/machines/" }),
+    async close() {
+      const left = await residueOf({ group, nodeDir, part: "" });
+      await rm(root, { recursive: true, force: true });
+      return left;
+    },
+  };
+}
+
+export async function killLauncher(nodeDir: string, machine: Machine): Promise<void> {
+  const text = await readFile(join(nodeDir, "machines", machine.machineId, "launcher.pid"), "utf8");
+  process.kill(Number(text.split(" ")[0]), "SIGKILL");
+  await Bun.sleep(20);
+}
+
 /** Lines of what exists under the node directory's `part` and the tag. */
-export async function residueOf(of: { group: string; nodeDir: string; part: string }): Promise<string[]> {
+async function residueOf(of: { group: string; nodeDir: string; part: string }): Promise<string[]> {
   const { group, nodeDir, part } = of;
   const found: string[] = [];
   const mounts = await readFile("/proc/self/mounts", "utf8");

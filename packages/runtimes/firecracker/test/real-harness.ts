@@ -1,15 +1,8 @@
 /** Brings a real Firecracker to the conformance suite, where there is one. */
-import { cp, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdir, mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import { systemClock } from "@sandlot/lifetime";
-import {
-  leaseBareSlot,
-  makePlace,
-  makeTinyBase,
-  residueOf,
-  runInMachine,
-  sh,
-} from "@sandlot/runtime-contract/bare-host";
+import { bareHost, makeTinyBase, sh } from "@sandlot/runtime-contract/bare-host";
 import type { ConformanceHarness } from "@sandlot/runtime-contract/conformance";
 import { compileStandIn } from "@sandlot/runtime-contract/stand-in";
 import { silentLogger } from "@sandlot/telemetry";
@@ -61,21 +54,9 @@ export async function realHarness(letter: string): Promise<ConformanceHarness> {
     ...(await loadVersionsFile(process.env.SANDLOT_TEST_FIRECRACKER ?? "")),
   };
   const group = `sandlot-${tag}-fc`;
-  let slots = 0;
   return {
     layers: [base],
     open: () => startFirecrackerRuntime(config, { log: silentLogger, clock: systemClock }),
-    async lease() {
-      slots += 1;
-      return leaseBareSlot(tag, slots);
-    },
-    run: (slot, script) => runInMachine(caller, slot, script),
-    place: (of) => makePlace(root, of?.roomBytes),
-    residue: () => residueOf({ group, nodeDir, part: "/machines/" }),
-    async close() {
-      const left = await residueOf({ group, nodeDir, part: "" });
-      await rm(root, { recursive: true, force: true });
-      return left;
-    },
+    ...bareHost({ tag, group, root, nodeDir, caller }),
   };
 }

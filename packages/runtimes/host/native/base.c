@@ -45,6 +45,20 @@ void fail_errno(const char *stage, const char *format, ...) {
     _exit(1);
 }
 
+void await_exec(int from_child) {
+    char text[1024];
+    size_t used = 0;
+    for (;;) {
+        ssize_t got = read(from_child, text + used, sizeof text - used);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) break;
+        used += (size_t)got;
+    }
+    if (used == 0) return;
+    if (write(status_fd, text, used) < 0) _exit(2);
+    _exit(1);
+}
+
 char *format_path(const char *format, ...) {
     char *text;
     va_list args;

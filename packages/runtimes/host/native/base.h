@@ -16,6 +16,8 @@ extern int status_fd;
 void fail(const char *stage, const char *format, ...) __attribute__((noreturn, format(printf, 2, 3)));
 /* As fail(), with the text of errno appended. */
 void fail_errno(const char *stage, const char *format, ...) __attribute__((noreturn, format(printf, 2, 3)));
+/* Waits for a child to become its program: end of file when it has; what it says instead is reported, and ends this process. */
+void await_exec(int from_child);
 
 /* Calls `set` for each `key=value` line of a file; the values live as long as the process. */
 void read_settings(const char *path, void (*set)(void *out, const char *key, const char *value), void *out);

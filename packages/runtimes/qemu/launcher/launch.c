@@ -94,21 +94,6 @@ static pid_t clone_vmm(const struct config *config, const struct handed *handed,
     return pid;
 }
 
-/* One pipe tells both ways: text when the VMM failed, end of file when it runs. */
-static void await_exec(int from_vmm) {
-    char text[1024];
-    size_t used = 0;
-    for (;;) {
-        ssize_t got = read(from_vmm, text + used, sizeof text - used);
-        if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) break;
-        used += (size_t)got;
-    }
-    if (used == 0) return;
-    if (write(status_fd, text, used) < 0) _exit(2);
-    _exit(1);
-}
-
 /* From nothing to a VMM that runs. */
 static pid_t start_vmm(const struct config *config, int lock, struct ends *ends) {
     struct handed handed;
