@@ -1,6 +1,6 @@
 // Sandboxes with a kernel of their own, through the stock client, in an installation whose default is qemu beside containers:
-// what users see, then faults F1, F5 and F6 and attacks E3 to E6 as they look there. One installation, since making its base
-// for virtual machines costs more than most of what follows.
+// what users see, templates, then faults F1, F5 and F6 and attacks E3 to E6 as they look there. One installation, since
+// making its base for virtual machines costs more than most of what follows.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
@@ -8,6 +8,7 @@ import { startOwnInstallation } from "../faults/own-installation.mjs";
 import { attacks } from "./microvm/attacks.mjs";
 import { faults } from "./microvm/faults.mjs";
 import { ORACLE } from "./microvm/programs.mjs";
+import { templates } from "./microvm/templates.mjs";
 import { client, until } from "./support.mjs";
 
 const HOST_KERNEL = readFileSync("/proc/sys/kernel/osrelease", "utf8").trim();
@@ -167,5 +168,6 @@ test(
   },
 );
 
+templates(tools);
 faults(tools);
 attacks(tools);
