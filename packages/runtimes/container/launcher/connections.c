@@ -9,14 +9,11 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "common.h"
-
-#define MOST_CONNECTIONS 65536
+#define AT_ONCE 256
 
 struct request {
     struct nlmsghdr header;
@@ -40,13 +37,13 @@ static bool is_own(const struct inet_diag_msg *found) {
     return memcmp(to, mapped, sizeof mapped) == 0 && to[12] == 127;
 }
 
-/* Those of one family that go out; the list must be whole before one of them is ended. */
+/* Those of one family that go out, `room` of them at most. All of the list is read: while one is under way nothing else can be asked. */
 static size_t list_outside(int line, uint8_t family, struct inet_diag_sockid *found, size_t room) {
+    static char bytes[32768] __attribute__((aligned(8)));
     struct request request = ask_for(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, family);
     if (send(line, &request, sizeof request, 0) < 0) return 0;
     size_t count = 0;
     for (;;) {
-        char bytes[32768] __attribute__((aligned(8)));
         ssize_t length = recv(line, bytes, sizeof bytes, 0);
         if (length <= 0) return count;
         for (struct nlmsghdr *at = (struct nlmsghdr *)bytes; NLMSG_OK(at, (size_t)length); at = NLMSG_NEXT(at, length)) {
@@ -57,22 +54,34 @@ static size_t list_outside(int line, uint8_t family, struct inet_diag_sockid *fo
     }
 }
 
-void end_outside_connections(void) {
-    int line = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-    if (line < 0) fail_errno("connections", "sock_diag");
-    struct inet_diag_sockid *found = calloc(MOST_CONNECTIONS, sizeof *found);
-    if (found == NULL) fail("connections", "no memory");
-    for (int i = 0; i < 2; i++) {
-        uint8_t family = i == 0 ? AF_INET : AF_INET6;
-        size_t count = list_outside(line, family, found, MOST_CONNECTIONS);
-        for (size_t j = 0; j < count; j++) {
-            struct request request = ask_for(SOCK_DESTROY, NLM_F_ACK, family);
-            request.body.id = found[j];
-            char answer[1024];
-            /* It may have ended by itself meanwhile. */
-            if (send(line, &request, sizeof request, 0) > 0) recv(line, answer, sizeof answer, 0);
-        }
+/* False also when it has ended by itself meanwhile. */
+static bool end_one(int line, uint8_t family, const struct inet_diag_sockid *id) {
+    struct request request = ask_for(SOCK_DESTROY, NLM_F_ACK, family);
+    struct {
+        struct nlmsghdr header;
+        struct nlmsgerr body;
+        char rest[512];
+    } answer;
+    request.body.id = *id;
+    if (send(line, &request, sizeof request, 0) < 0) return false;
+    ssize_t length = recv(line, &answer, sizeof answer, 0);
+    return length >= (ssize_t)(sizeof answer.header + sizeof answer.body) && answer.body.error == 0;
+}
+
+int open_connections(void) {
+    return socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+}
+
+void end_outside_connections(int line) {
+    static const uint8_t families[] = {AF_INET, AF_INET6};
+    for (size_t i = 0; i < sizeof families; i++) {
+        struct inet_diag_sockid found[AT_ONCE];
+        size_t count;
+        do {
+            size_t ended = 0;
+            count = list_outside(line, families[i], found, AT_ONCE);
+            for (size_t j = 0; j < count; j++) ended += end_one(line, families[i], &found[j]);
+            if (ended == 0) break; /* the kernel would tell of the same ones for ever */
+        } while (count == AT_ONCE);
     }
-    free(found);
-    close(line);
 }

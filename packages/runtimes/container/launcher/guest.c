@@ -158,7 +158,7 @@ void become_guest(const struct config *config, int from_host) {
     if (umount2(".", MNT_DETACH) < 0 || chdir("/") < 0) fail_errno("root", "cannot let go of the host's tree");
     bind_lxcfs(lxcfs);
     mask();
-    give_identity(config);
+    give_identity(&(struct identity){.hostname = config->hostname, .gateway = config->guest_gateway, .renewed = config->new_identity});
     await_placed(from_host);
     set_own_sysctls();
     set_limits();

@@ -18,16 +18,20 @@ void need_dir(const char *path, mode_t mode) {
 }
 
 /* A machine that has run may have put anything in a file's place; it then keeps what it has put there. */
-static void put_file(const struct config *config, const char *path, const char *text, mode_t mode) {
+static void put_file(bool renewed, const char *path, const char *text, mode_t mode) {
     bool gone = unlink(path) == 0 || errno == ENOENT;
     int fd = gone ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode) : -1;
     if (fd >= 0 && write(fd, text, strlen(text)) >= 0 && fchmod(fd, mode) == 0) {
         close(fd);
         return;
     }
-    if (!config->new_identity) fail_errno("identity", "%s", path);
+    if (!renewed) fail_errno("identity", "%s", path);
     dprintf(2, "identity: %s stays as it is: %s\n", path, strerror(errno));
     if (fd >= 0) close(fd);
+}
+
+static const char *name_of(const struct identity *identity) {
+    return identity->hostname != NULL ? identity->hostname : "sandbox";
 }
 
 static void random_hex(char out[33]) {
@@ -38,41 +42,54 @@ static void random_hex(char out[33]) {
     for (int i = 0; i < 16; i++) sprintf(out + 2 * i, "%02x", bytes[i]);
 }
 
-static void show_boot_id(const struct config *config) {
+static void show_boot_id(bool renewed) {
     while (umount2(BOOT_ID, MNT_DETACH | UMOUNT_NOFOLLOW) == 0) continue; /* of a machine that had another one before */
-    if (mount(MACHINE_STATE "/boot_id", BOOT_ID, NULL, MS_BIND, NULL) < 0 && !config->new_identity) fail_errno("identity", "boot_id");
+    if (mount(MACHINE_STATE "/boot_id", BOOT_ID, NULL, MS_BIND, NULL) < 0 && !renewed) fail_errno("identity", "boot_id");
 }
 
-void renew_boot_id(const struct config *config) {
+void renew_boot_id(bool renewed) {
     char *text = read_small_file(BOOT_ID);
     if (text == NULL) fail_errno("identity", BOOT_ID);
     mkdir(MACHINE_STATE, 0755);
-    put_file(config, MACHINE_STATE "/boot_id", text, 0444);
-    show_boot_id(config);
+    put_file(renewed, MACHINE_STATE "/boot_id", text, 0444);
+    show_boot_id(renewed);
 }
 
-void give_identity(const struct config *config) {
-    char id[33], text[512];
-    const char *name = config->hostname != NULL ? config->hostname : "sandbox";
-    if (!config->new_identity) need_dir(MACHINE_STATE, 0755);
-    else mkdir(MACHINE_STATE, 0755); /* it may have been removed */
+size_t make_up_identity(const struct identity *identity, struct identity_file out[IDENTITY_FILES]) {
+    char id[33];
+    const char *name = name_of(identity);
+    size_t count = 0;
     random_hex(id);
-    snprintf(text, sizeof text, "%.8s-%.4s-%.4s-%.4s-%.12s\n", id, id + 8, id + 12, id + 16, id + 20);
-    put_file(config, MACHINE_STATE "/boot_id", text, 0444);
+    out[count] = (struct identity_file){.path = MACHINE_STATE "/boot_id", .mode = 0444};
+    snprintf(out[count++].text, sizeof out->text, "%.8s-%.4s-%.4s-%.4s-%.12s\n", id, id + 8, id + 12, id + 16, id + 20);
     random_hex(id);
-    snprintf(text, sizeof text, "%s\n", id);
-    put_file(config, "/etc/machine-id", text, 0444);
-    snprintf(text, sizeof text, "%s\n", name);
-    put_file(config, "/etc/hostname", text, 0644);
-    snprintf(text, sizeof text,
+    out[count] = (struct identity_file){.path = "/etc/machine-id", .mode = 0444};
+    snprintf(out[count++].text, sizeof out->text, "%s\n", id);
+    out[count] = (struct identity_file){.path = "/etc/hostname", .mode = 0644};
+    snprintf(out[count++].text, sizeof out->text, "%s\n", name);
+    out[count] = (struct identity_file){.path = "/etc/hosts", .mode = 0644};
+    snprintf(out[count++].text, sizeof out->text,
              "127.0.0.1\tlocalhost\n127.0.1.1\t%s\n::1\tlocalhost ip6-localhost ip6-loopback\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n", name);
-    put_file(config, "/etc/hosts", text, 0644);
-    if (config->guest_gateway != NULL) {
-        snprintf(text, sizeof text, "nameserver %s\n", config->guest_gateway);
-        put_file(config, "/etc/resolv.conf", text, 0644);
-    }
-    if (sethostname(name, strlen(name)) < 0) fail_errno("identity", "hostname");
-    show_boot_id(config);
+    if (identity->gateway == NULL) return count;
+    out[count] = (struct identity_file){.path = "/etc/resolv.conf", .mode = 0644};
+    snprintf(out[count++].text, sizeof out->text, "nameserver %s\n", identity->gateway);
+    return count;
+}
+
+int give_name(const struct identity *identity) {
+    const char *name = name_of(identity);
+    return sethostname(name, strlen(name));
+}
+
+void give_identity(const struct identity *identity) {
+    struct identity_file files[IDENTITY_FILES];
+    bool renewed = identity->renewed;
+    if (!renewed) need_dir(MACHINE_STATE, 0755);
+    else mkdir(MACHINE_STATE, 0755); /* it may have been removed */
+    size_t count = make_up_identity(identity, files);
+    for (size_t i = 0; i < count; i++) put_file(renewed, files[i].path, files[i].text, files[i].mode);
+    if (give_name(identity) < 0) fail_errno("identity", "hostname");
+    show_boot_id(renewed);
 }
 
 void set_own_sysctls(void) {

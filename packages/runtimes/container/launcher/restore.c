@@ -192,7 +192,10 @@ static void before_it_runs(const struct config *config) {
     int trees[LXCFS_FILES];
     take_lxcfs(config->lxcfs, trees);
     enter(init, "net", CLONE_NEWNET);
-    end_outside_connections();
+    int connections = open_connections();
+    if (connections < 0) fail_errno("connections", "sock_diag");
+    end_outside_connections(connections);
+    close(connections);
     enter(init, "uts", CLONE_NEWUTS);
     if (config->lxcfs != NULL) {
         pid_t helper = fork(); /* it does not come back from the machine's mounts */
@@ -205,7 +208,7 @@ static void before_it_runs(const struct config *config) {
     }
     if (!config->new_identity) return;
     enter_machine(init);
-    give_identity(config);
+    give_identity(&(struct identity){.hostname = config->hostname, .gateway = config->guest_gateway, .renewed = true});
 }
 
 int run_restore_hook(const char *action) {

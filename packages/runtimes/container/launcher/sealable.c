@@ -58,7 +58,7 @@ static void mend_boot_id(const struct config *config, pid_t init) {
     pid_t helper = fork();
     if (helper == 0) {
         enter_machine(init);
-        renew_boot_id(config);
+        renew_boot_id(config->new_identity);
         _exit(0);
     }
     if (helper < 0 || waitpid(helper, &status, 0) < 0 || status != 0) fail("unsealable", "its boot id has been removed and cannot be put back");

@@ -73,7 +73,10 @@ export class FirecrackerMachine implements Machine {
     return this.#inTurn(async () => {
       const { api, withAgent } = this.#parts;
       if ((await api.phase()) === "paused") return;
-      await withAgent((agent) => agent.freeze());
+      await withAgent(async (agent) => {
+        await agent.syncAhead();
+        await agent.freeze();
+      });
       await api.ask(planState("Paused"), { phase: "running" });
     });
   }

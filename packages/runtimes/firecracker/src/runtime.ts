@@ -173,7 +173,7 @@ export class FirecrackerRuntime implements Runtime {
       randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
       seal: async (request, signal) => {
         const processor = await readProcessor();
-        return sealMachine({ record, places, api, withAgent, checked, processor, request }, signal);
+        return sealMachine({ record, places, api, checked, processor, request }, signal);
       },
       remove: () => this.#remove(record.machineId, record.userId),
     });

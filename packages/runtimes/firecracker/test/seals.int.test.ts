@@ -155,7 +155,7 @@ describe.skipIf(missing !== undefined)(`seals of firecracker over its fake ${mis
       expect(sealed.seal.memory).toBeUndefined();
       expect(sealed.seal.layer.kind).toBe("raw-diff");
       await first.thaw();
-      expect((await harness.guest(first).state()).syncs).toBe(1);
+      expect((await harness.guest(first).state()).syncs).toBe(2);
       await first.end();
       const sizes: number[] = [];
       for (let generation = 0; generation < 3; generation += 1) {

@@ -3,6 +3,7 @@
 #define SANDLOT_AGENT_H
 #include "guest.h"
 #include "frame.h"
+#include "identity.h" // the container launcher's: both kinds of sandbox are told the same
 
 #define PROTOCOL 1
 
@@ -13,7 +14,7 @@ enum {
     ASK_IDENTITY = 4, /* lines: hostname, gateway */
     ASK_FREEZE = 5,
     ASK_THAW = 6,
-    ASK_NETWORK = 7,  /* connections to the outside end, neighbours are forgotten */
+    ASK_NETWORK = 7,  /* connections to the outside end */
     ASK_STATS = 8,
     ASK_OUTPUT = 9,   /* u64 from, u32 most; answered by u64 size and the bytes */
     ASK_SYNC = 10,
@@ -31,9 +32,14 @@ void answer_to(const struct agent *agent, const struct frame *frame, const unsig
 
 /* 0, or -1 with errno set. */
 int set_clock(const unsigned char *nanoseconds);
-int add_entropy(const unsigned char *bytes, size_t count);
+int add_entropy(int random, const unsigned char *bytes, size_t count);
+/* What lines say of a new identity; its texts lie in them. @returns false when they say none */
+bool read_identity(char *lines, struct identity *out);
+/* Over the files of the old one where they lie. @returns false when one is not as we made it: nothing may be half done then,
+ * but all of it is to be done by take_identity */
+bool renew_identity(const struct agent *agent, const struct identity *identity);
 /* In a process of its own. */
-void take_identity(pid_t sandbox, char *lines);
+void take_identity(pid_t sandbox, const struct identity *identity);
 size_t list_stats(char *out, size_t room);
 size_t read_log(int log, const unsigned char *asked, unsigned char *out, size_t room);
 size_t say_hello(const struct agent *agent, char *out, size_t room);

@@ -1,5 +1,5 @@
-/* Each request is checked for its size. What touches the sandbox's files or sockets is done by a child of its own, so that
- * it can neither hold nor end the agent: a file system the sandbox serves itself may never answer while it is frozen. */
+/* Each request is checked for its size. What touches file systems of the sandbox's is done by a child of its own, so that
+ * it can neither hold nor end the agent: one that the sandbox serves itself may never answer while it is frozen. */
 #include "agent.h"
 
 #include <errno.h>
@@ -24,16 +24,6 @@ static void put_text(struct answer *out, const char *text) {
 static void refuse(struct answer *out, const char *why) {
     out->failed = true;
     put_text(out, why);
-}
-
-/* What a child does in the sandbox. */
-static void work(const struct agent *agent, const struct frame *frame, char *payload) {
-    if (frame->what == ASK_IDENTITY) take_identity(agent->sandbox, payload);
-    else if (frame->what == ASK_SYNC) sync();
-    else {
-        end_outside_connections();
-        forget_neighbours();
-    }
 }
 
 /* Until it has ended and all it has said is here, or its time is over. */
@@ -63,7 +53,8 @@ static void await_child(pid_t child, int said, struct answer *out) {
     refuse(out, strncmp(text, "error ", 6) == 0 ? text + 6 : "it ended without a word");
 }
 
-static void in_child(const struct agent *agent, const struct frame *frame, char *payload, struct answer *out) {
+/* @param identity NULL: all file systems are brought to their disks */
+static void in_child(const struct agent *agent, const struct identity *identity, struct answer *out) {
     int pipes[2];
     if (pipe2(pipes, O_CLOEXEC) < 0) {
         refuse(out, "no pipe");
@@ -72,7 +63,8 @@ static void in_child(const struct agent *agent, const struct frame *frame, char 
     pid_t child = fork();
     if (child == 0) {
         status_fd = pipes[1];
-        work(agent, frame, payload);
+        if (identity == NULL) sync();
+        else take_identity(agent->sandbox, identity);
         _exit(0);
     }
     close(pipes[1]);
@@ -126,15 +118,20 @@ void answer_to(const struct agent *agent, const struct frame *frame, const unsig
         if (set_clock(payload) < 0) refuse(out, strerror(errno));
         return;
     case ASK_ENTROPY:
-        if (add_entropy(payload, frame->length) < 0) refuse(out, strerror(errno));
+        if (add_entropy(agent->random, payload, frame->length) < 0) refuse(out, strerror(errno));
         return;
-    case ASK_STATS: out->length = list_stats(text, MOST_TOLD); return;
-    case ASK_OUTPUT: out->length = read_log(agent->log, payload, out->bytes, MOST_TOLD); return;
-    default: {
+    case ASK_IDENTITY: {
         static char lines[MOST_ASKED + 1];
+        struct identity identity;
         memcpy(lines, payload, frame->length);
         lines[frame->length] = 0;
-        in_child(agent, frame, lines, out);
+        if (!read_identity(lines, &identity)) refuse(out, "no host name, or a long one");
+        else if (!renew_identity(agent, &identity)) in_child(agent, &identity, out);
+        return;
     }
+    case ASK_NETWORK: end_outside_connections(agent->connections); return;
+    case ASK_STATS: out->length = list_stats(text, MOST_TOLD); return;
+    case ASK_OUTPUT: out->length = read_log(agent->log, payload, out->bytes, MOST_TOLD); return;
+    default: in_child(agent, NULL, out);
     }
 }

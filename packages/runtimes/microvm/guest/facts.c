@@ -1,4 +1,4 @@
-/* What the host is told, and clock, randomness and name as it gives them. */
+/* What the host is told, and clock and randomness as it gives them. */
 #include "agent.h"
 
 #include <errno.h>
@@ -14,8 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "identity.h" // the container launcher's: both kinds of sandbox are told the same
-
 size_t say_hello(const struct agent *agent, char *out, size_t room) {
     struct utsname kernel;
     uname(&kernel);
@@ -30,7 +28,7 @@ int set_clock(const unsigned char *nanoseconds) {
     return clock_settime(CLOCK_REALTIME, &wanted);
 }
 
-int add_entropy(const unsigned char *bytes, size_t count) {
+int add_entropy(int random, const unsigned char *bytes, size_t count) {
     union {
         struct rand_pool_info info;
         unsigned char space[sizeof(struct rand_pool_info) + 256];
@@ -38,37 +36,8 @@ int add_entropy(const unsigned char *bytes, size_t count) {
     pool.info.entropy_count = (int)count * 8;
     pool.info.buf_size = (int)count;
     memcpy(pool.info.buf, bytes, count);
-    int random = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
-    if (random < 0) return -1;
     /* Reseeded at once: else the generator goes on, for up to a minute, as the other copies of this machine do. */
-    int result = ioctl(random, RNDADDENTROPY, &pool.info) == 0 && ioctl(random, RNDRESEEDCRNG) == 0 ? 0 : -1;
-    int error = errno;
-    close(random);
-    errno = error;
-    return result;
-}
-
-static const char *value_of(char *lines, const char *key) {
-    size_t length = strlen(key);
-    for (char *line = lines; line != NULL && *line != 0;) {
-        char *end = strchr(line, '\n');
-        if (strncmp(line, key, length) == 0 && line[length] == '=') {
-            if (end != NULL) *end = 0;
-            return line + length + 1;
-        }
-        line = end == NULL ? NULL : end + 1;
-    }
-    return NULL;
-}
-
-void take_identity(pid_t sandbox, char *lines) {
-    char *copy = strdup(lines);
-    struct config identity = {.new_identity = true, .hostname = value_of(lines, "hostname"), .guest_gateway = copy == NULL ? NULL : value_of(copy, "gateway")};
-    if (identity.hostname == NULL || identity.hostname[0] == 0 || strlen(identity.hostname) > 63) fail("identity", "no host name, or a long one");
-    if (identity.guest_gateway != NULL && strlen(identity.guest_gateway) > 45) fail("identity", "a long gateway");
-    enter_sandbox(sandbox);
-    umask(0);
-    give_identity(&identity);
+    return ioctl(random, RNDADDENTROPY, &pool.info) == 0 && ioctl(random, RNDRESEEDCRNG) == 0 ? 0 : -1;
 }
 
 static unsigned long long field(const char *text, const char *name) {

@@ -33,13 +33,14 @@ int run_modprobe(int argc, char **argv);
 
 void mount_layers(const struct boot *boot);
 void bring_up_network(const struct boot *boot);
-void forget_neighbours(void);
 
 /* Starts the guest layer's init in namespaces and a cgroup of its own; what goes wrong until it is executed is said by
  * fail() of the child. @returns its pid */
 pid_t start_sandbox(const struct boot *boot);
 /* Reads what init writes to its standard output. */
 int open_log(pid_t sandbox);
+/* Its root, as a path: -1 when it cannot be had. */
+int open_root(pid_t sandbox);
 /* Enters the sandbox's mounts, for a helper process that does something there and ends. */
 void enter_sandbox(pid_t sandbox);
 
@@ -58,6 +59,10 @@ struct agent {
     const struct boot *boot;
     pid_t sandbox; /* 0: none */
     int log;
+    /* Opened at boot: what a restored machine does before its sandbox runs is new to the emulator, and everybody waits. */
+    int root;        /* the sandbox's, as a path */
+    int connections; /* see connections.h */
+    int random;
 };
 /* Serves until the sandbox ends; then @returns what waitpid said of it. */
 int serve(const struct agent *agent);

@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "connections.h" // the container launcher's
+
 static bool has_vsock;
 
 static void need_mount(const char *type, const char *at, unsigned long flags, const char *options) {
@@ -104,7 +106,8 @@ int main(int argc, char **argv) {
     read_boot(&boot);
     has_vsock = boot.vsock > 0;
     in_child(prepare, &boot);
-    struct agent agent = {.boot = &boot, .log = -1};
+    struct agent agent = {.boot = &boot, .log = -1, .root = -1, .connections = open_connections(), .random = open("/dev/urandom", O_RDONLY | O_CLOEXEC)};
+    end_outside_connections(agent.connections); /* there is none: the kernel loads what it needs for the next time */
     if (!boot.probe) {
         int pipes[2];
         if (pipe2(pipes, O_CLOEXEC) < 0) end_machine("failed no pipe");
@@ -114,6 +117,7 @@ int main(int argc, char **argv) {
         status_fd = 2;
         require_silence(pipes[0]); /* closed by itself when init is executed */
         agent.log = open_log(agent.sandbox);
+        agent.root = open_root(agent.sandbox);
     }
     notify_host("ready");
     tell_end(serve(&agent));

@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
-#include <net/if_arp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -51,22 +50,4 @@ void bring_up_network(const struct boot *boot) {
         if (boot->gateway != NULL) add_default_route(line, boot->gateway);
     }
     close(line);
-}
-
-/* Every line of /proc/net/arp but those a person has set for good. */
-void forget_neighbours(void) {
-    char *text = read_small_file("/proc/net/arp"), *rest = NULL;
-    int control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (text == NULL || control < 0) fail_errno("network", "/proc/net/arp");
-    strtok_r(text, "\n", &rest);
-    for (char *line = strtok_r(NULL, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
-        char address[32], device[32];
-        unsigned flags;
-        if (sscanf(line, "%31s %*s %x %*s %*s %31s", address, &flags, device) != 3 || (flags & ATF_PERM) != 0) continue;
-        struct arpreq entry = {.arp_pa = {.sa_family = AF_INET}};
-        if (inet_pton(AF_INET, address, entry.arp_pa.sa_data + 2) != 1) continue;
-        snprintf(entry.arp_dev, sizeof entry.arp_dev, "%.15s", device);
-        ioctl(control, SIOCDARP, &entry); /* it may have gone by itself */
-    }
-    close(control);
 }

@@ -105,7 +105,7 @@ static void become_sandbox(const struct boot *boot) {
     umask(0);
     mount_own();
     show_modules(modules);
-    struct config identity = {.hostname = boot->hostname, .guest_gateway = boot->gateway};
+    struct identity identity = {.hostname = boot->hostname, .gateway = boot->gateway};
     give_identity(&identity);
     set_limits();
     umask(022);
@@ -141,12 +141,17 @@ int open_log(pid_t sandbox) {
     return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 }
 
+int open_root(pid_t sandbox) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/root", sandbox);
+    return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
 void enter_sandbox(pid_t sandbox) {
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/ns/mnt", sandbox);
     int mounts = open(path, O_RDONLY | O_CLOEXEC);
-    snprintf(path, sizeof path, "/proc/%d/root", sandbox);
-    int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int root = open_root(sandbox);
     if (mounts < 0 || root < 0 || setns(mounts, CLONE_NEWNS) < 0 || fchdir(root) < 0 || chroot(".") < 0) fail_errno("identity", "cannot enter the sandbox");
     close(mounts);
     close(root);

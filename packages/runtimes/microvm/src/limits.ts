@@ -8,6 +8,8 @@ export const limits = {
   answerMs: 10_000,
   /** Rest between two tries to connect, in milliseconds. */
   reconnectGapMs: 20,
+  /** How often files are brought to the disk ahead of a freeze, 5 s each at most, until that is left to the freeze itself. */
+  syncRounds: 12,
   /** How often the clock is set until an answer comes quickly. */
   clockRounds: 3,
   /** An answer within this says that the clock is right to half of it, in milliseconds. */

@@ -78,13 +78,21 @@ export class QemuMachine implements Machine {
     return this.#sessions.withAgent(work);
   }
 
-  /** First the sandbox's processes, so that none of them runs before the guest is told of the time when it is thawed. */
+  /**
+   * First the sandbox's processes, so that none of them runs before the guest is told of the time when it is thawed. The
+   * processor's stop brings to the disk's file what QEMU itself holds of it.
+   */
   freeze(): Promise<void> {
-    return this.#inTurn(async () => {
-      if (!(await this.isRunning())) return;
-      await this.withAgent((agent) => agent.freeze());
-      await this.withQmp((qmp) => qmp.execute("stop"));
-    });
+    return this.#inTurn(() =>
+      this.withQmp(async (qmp) => {
+        if (!(await this.#runs(qmp))) return;
+        await this.withAgent(async (agent) => {
+          await agent.syncAhead();
+          await agent.freeze();
+        });
+        await qmp.execute("stop");
+      }),
+    );
   }
 
   thaw(): Promise<void> {
@@ -120,8 +128,12 @@ export class QemuMachine implements Machine {
   }
 
   /** False while its processor is stopped, as by a freeze. @throws Fault `qemu_stopped_oddly` when it is for another reason */
-  async isRunning(): Promise<boolean> {
-    const answer = (await this.withQmp((qmp) => qmp.execute("query-status"))) as { status?: unknown } | null;
+  isRunning(): Promise<boolean> {
+    return this.withQmp((qmp) => this.#runs(qmp));
+  }
+
+  async #runs(qmp: Qmp): Promise<boolean> {
+    const answer = (await qmp.execute("query-status")) as { status?: unknown } | null;
     const status = String(answer?.status);
     if (status !== "running" && status !== "paused")
       throw qemuFaults.stopped_oddly({ machineId: this.machineId, status });

@@ -5,6 +5,7 @@
 import { readFileSync, statSync } from "node:fs";
 import type { MachineSlot } from "@sandlot/runtime-contract";
 import { type Running, type Sealed, Suite, sealedAt } from "@sandlot/runtime-contract/conformance";
+import type { QemuMachine } from "../src/machine";
 import { qemuHarness } from "./harness";
 
 const LIMITS = { cpuCount: 1, memoryMiB: 256, diskMiB: 512, pidsMax: 512 };
@@ -14,10 +15,10 @@ const IDLE = Number(process.env.IDLE ?? 40);
 
 const say = (name: string, value: number): void => void process.stdout.write(`${JSON.stringify({ name, value })}\n`);
 
-/** Waits in the slot's network, already running, and tells when envd first answered. */
-function startPoller(slot: MachineSlot) {
+/** Stands in the slot's network, already running; asks envd when it is told to, until it answers. @returns when, as `Date.now()` */
+function startClient(slot: MachineSlot) {
   const script = `process.stdout.write("up\\n"); for await (const _ of console) { for (;;) { try {
-    const answer = await fetch("${HEALTH}", { keepalive: false, signal: AbortSignal.timeout(500) });
+    const answer = await fetch("${HEALTH}", { keepalive: false, signal: AbortSignal.timeout(2000) });
     if (answer.ok) { console.log(Date.now()); break; } } catch {} await Bun.sleep(3); } }`;
   const words = ["nsenter", `--net=${slot.netnsPath}`, process.execPath, "-e", script];
   const child = Bun.spawn(words, { stdin: "pipe", stdout: "pipe", stderr: "inherit" });
@@ -39,14 +40,13 @@ async function timedRestore(
   sealed: Sealed,
 ): Promise<{ running: Running; agentMs: number; httpMs: number }> {
   const slot = await suite.harness.lease();
-  using poller = startPoller(slot);
-  await poller.up();
+  using client = startClient(slot);
+  await client.up();
   const startMs = Date.now();
-  const answered = poller.answered();
   const request = { ...suite.request(slot, LIMITS), build: sealed.build, restore: sealed.restore("new") };
   const machine = await suite.runtime.start(request, AbortSignal.timeout(60_000));
   const agentMs = Date.now() - startMs;
-  const httpMs = (await answered) - startMs;
+  const httpMs = (await client.answered()) - startMs;
   const running: Running = {
     machine,
     slot,
@@ -59,13 +59,30 @@ async function timedRestore(
   return { running, agentMs, httpMs };
 }
 
+/** @returns when its processes are next told to stand still, as `performance.now()` */
+function noteFreeze(machine: QemuMachine): Promise<number> {
+  const noted = Promise.withResolvers<number>();
+  const withAgent = machine.withAgent.bind(machine);
+  machine.withAgent = (work) =>
+    withAgent((agent) =>
+      work({
+        ...agent,
+        freeze: () => {
+          noted.resolve(performance.now());
+          return agent.freeze();
+        },
+      }),
+    );
+  return noted.promise;
+}
+
 /** @returns the seal, how long the machine stood still for it, and what of its memory was written */
 async function timedSeal(running: Running, path: string) {
-  const startMs = performance.now();
+  const frozenMs = noteFreeze(running.machine as QemuMachine);
   await running.machine.freeze();
   let stoodMs = 0;
   const onWritten = async (): Promise<void> => {
-    stoodMs = performance.now() - startMs;
+    stoodMs = performance.now() - (await frozenMs);
   };
   const seal = await running.machine.seal({ directory: path, memory: true, onWritten }, AbortSignal.timeout(120_000));
   const written = (seal.memory?.files ?? []).filter(({ name }) => name !== "memory" || !hasDiff(seal));
@@ -117,9 +134,9 @@ const bootMs = Date.now();
 const slot = await harness.lease();
 const first = await suite.runtime.start(suite.request(slot, LIMITS), AbortSignal.timeout(120_000));
 {
-  using poller = startPoller(slot);
-  await poller.up();
-  say("bootToHttpMs", (await poller.answered()) - bootMs);
+  using client = startClient(slot);
+  await client.up();
+  say("bootToHttpMs", (await client.answered()) - bootMs);
 }
 const origin: Running = {
   machine: first,

@@ -4,11 +4,10 @@ import { join } from "node:path";
 import { isFault } from "@sandlot/faults";
 import { machineFaults, type Seal, type SealedFile, type SealRequest } from "@sandlot/runtime-contract";
 import { type CheckedFiles, syncAndDigest, syncDirectory } from "@sandlot/runtime-host";
-import { planSnapshot, planState } from "../api/boot-requests";
+import { planSnapshot } from "../api/boot-requests";
 import type { FirecrackerApi } from "../api/client";
 import { writeDiskDiff } from "../disks/own-disk";
 import { copySparsely } from "../disks/run-tool";
-import type { WithAgent } from "../guest";
 import type { MachinePlaces, MachineRecord } from "../journal";
 import { limits } from "../limits";
 import { type About, processorsOf, SEAL_FORMAT } from "./about";
@@ -30,7 +29,6 @@ export type SealOf = {
   readonly record: MachineRecord;
   readonly places: MachinePlaces;
   readonly api: FirecrackerApi;
-  readonly withAgent: WithAgent;
   readonly checked: CheckedFiles;
   readonly processor: string;
   readonly request: SealRequest;
@@ -54,8 +52,6 @@ async function writeSeal(of: SealOf, signal: AbortSignal): Promise<Seal> {
   const { directory, memory } = of.request;
   signal.throwIfAborted();
   if ((await of.api.phase()) !== "paused") throw machineFaults.seal_failed({ reason: "the machine is not frozen" });
-  await flushGuest(of);
-  signal.throwIfAborted();
   const memoryDir = join(directory, "memory");
   let kind: "Full" | "Diff" = "Full";
   if (memory) {
@@ -82,16 +78,6 @@ async function writeSeal(of: SealOf, signal: AbortSignal): Promise<Seal> {
     },
     ...(files === undefined ? {} : { memory: { runtime: "firecracker", format: SEAL_FORMAT, files } }),
   };
-}
-
-/** The guest's kernel runs on for a moment, its programs stay frozen: what they wrote is then on the disk. */
-async function flushGuest({ api, withAgent }: SealOf): Promise<void> {
-  await api.ask(planState("Resumed"), { phase: "paused" });
-  try {
-    await withAgent((agent) => agent.sync());
-  } finally {
-    await api.ask(planState("Paused"), { phase: "running" });
-  }
 }
 
 /**

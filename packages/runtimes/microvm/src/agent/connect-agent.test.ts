@@ -85,7 +85,7 @@ describe(connectAgent, () => {
   it("tells everyone who waits when the line ends, and later callers too", async () => {
     const gone = guest(({ what }) => (what === ASK.stats ? "hang up" : "silent"));
     await using agent = await open(gone.connect);
-    const ended = await Promise.allSettled([agent.freeze(), agent.sync(), agent.stats()]);
+    const ended = await Promise.allSettled([agent.freeze(), agent.thaw(), agent.stats()]);
     for (const one of ended) expect(one).toMatchObject({ status: "rejected", reason: { code: "microvm_agent_gone" } });
     await expect(agent.freeze()).rejects.toMatchObject({ code: "microvm_agent_gone" });
   });

@@ -1,5 +1,6 @@
 /** A session with a guest's agent: said hello to, then asked. */
 import { randomBytes } from "node:crypto";
+import { isFault } from "@sandlot/faults";
 import { sleep } from "@sandlot/lifetime";
 import { microvmFaults } from "../faults";
 import { limits } from "../limits";
@@ -83,7 +84,16 @@ function agentOf(of: { session: AgentSession; hello: GuestHello; answerMs: numbe
   const tell = async (what: Asked, payload?: Uint8Array): Promise<void> => void (await ask(what, payload));
   const agent: GuestAgent = {
     hello,
-    freeze: () => tell("freeze"),
+    syncAhead: () => syncAhead(tell),
+    async freeze() {
+      await tell("freeze");
+      try {
+        await tell("sync");
+      } catch (thrown) {
+        await tell("thaw").catch(() => undefined);
+        throw thrown;
+      }
+    },
     thaw: () => tell("thaw"),
     setClock: () => setClock(ask),
     addEntropy: (bytes) => tell("entropy", bytes),
@@ -104,7 +114,6 @@ function agentOf(of: { session: AgentSession; hello: GuestHello; answerMs: numbe
     },
     stats: async () => parseStats(await ask("stats")),
     readOutput: (at) => readOutput(ask, at),
-    sync: () => tell("sync"),
     async [Symbol.asyncDispose]() {
       session.close("we hung up");
     },
@@ -119,6 +128,20 @@ async function allDone(all: readonly Promise<void>[]): Promise<void> {
 }
 
 type Ask = (what: Asked, payload?: Uint8Array) => Promise<Uint8Array>;
+
+/** A guest gives up after 5 s each time, and a slow disk may have much to take. */
+async function syncAhead(tell: (what: Asked) => Promise<void>): Promise<void> {
+  for (let round = 0; round < limits.syncRounds; round += 1) {
+    const refused = await tell("sync").then(
+      () => false,
+      (thrown: unknown) => {
+        if (isFault(thrown, "microvm_agent_refused")) return true;
+        throw thrown;
+      },
+    );
+    if (!refused) return;
+  }
+}
 
 /** The first answer after a restore comes late, since the guest's code is new to the emulator. Half of what the last one took is what is not known. */
 async function setClock(ask: Ask): Promise<number> {

@@ -44,7 +44,7 @@ export type GuestResume = {
   readonly entropy: Uint8Array;
   /** Absent: it keeps the one it has. */
   readonly identity?: GuestIdentity;
-  /** Ends connections to the outside, forgets neighbours. */
+  /** Ends connections to the outside. */
   readonly network: boolean;
   /** Absent: as many processes as before. */
   readonly pidsMax?: number;
@@ -59,7 +59,9 @@ export type GuestResume = {
  */
 export type GuestAgent = AsyncDisposable & {
   readonly hello: GuestHello;
-  /** Stops every process of the sandbox, not the agent. Idempotent, as is `thaw`. */
+  /** Brings the sandbox's files to its disk while it runs, as many as in some tries: what a freeze need not wait for then. */
+  syncAhead(): Promise<void>;
+  /** Stops every process of the sandbox, not the agent, with all of its files on the disk; they run on when it fails. Idempotent, as is `thaw`. */
   freeze(): Promise<void>;
   thaw(): Promise<void>;
   /** Sets the guest's wall clock to the host's, again when the answer came late. @returns how far it is off, at most, in ms */
@@ -73,6 +75,4 @@ export type GuestAgent = AsyncDisposable & {
   stats(): Promise<GuestStats>;
   /** What the guest's init and envd wrote; see `Machine.readOutput`. At most 48 KiB per call. */
   readOutput(of: { fromByte: number; maxBytes: number }): Promise<{ bytes: Uint8Array; sizeBytes: number }>;
-  /** Writes to the disk what the guest holds in memory for it. */
-  sync(): Promise<void>;
 };

@@ -15,7 +15,6 @@ import { sealedCpuModel } from "./processor";
 import { goOn, loadSealed, type PlannedRestore, planRestore } from "./restore";
 import { sealMachine } from "./seal";
 import type { VmHost } from "./seal-format";
-import type { Monitor } from "./seal-memory";
 
 export class MachineSeals {
   readonly #checked = new CheckedFiles();
@@ -47,27 +46,27 @@ export class MachineSeals {
     signal: AbortSignal,
   ): Promise<void> {
     const { machine, plan, request } = of;
-    const monitor = monitorOf(machine);
     const { memoryMiB } = request.limits;
-    const loading = { plan, vmm: machine.parts.vmm, memoryMiB, monitor, stateFd: RESTORE_FD };
-    await loadSealed(loading, signal).catch(async (thrown: unknown) => {
-      signal.throwIfAborted();
-      if (!isFault(thrown, "qemu_monitor_gone")) throw thrown;
-      const said = (await readFile(join(machine.parts.dir, "vmm.log"), "utf8").catch(() => ""))
-        .trim()
-        .split("\n")
-        .at(-1);
-      throw machineFaults.seal_unreadable({ reason: `QEMU ended: ${said || "without a word"}` }, thrown);
-    });
-    signal.throwIfAborted();
     const gateway = request.slot?.guestGateway ?? "";
-    await goOn({ plan, request, gateway, monitor, withAgent: (work) => machine.withAgent(work) });
+    await machine.withQmp(async (monitor) => {
+      const loading = { plan, vmm: machine.parts.vmm, memoryMiB, monitor, stateFd: RESTORE_FD };
+      await loadSealed(loading, signal).catch(async (thrown: unknown) => {
+        signal.throwIfAborted();
+        if (!isFault(thrown, "qemu_monitor_gone")) throw thrown;
+        const said = (await readFile(join(machine.parts.dir, "vmm.log"), "utf8").catch(() => ""))
+          .trim()
+          .split("\n")
+          .at(-1);
+        throw machineFaults.seal_unreadable({ reason: `QEMU ended: ${said || "without a word"}` }, thrown);
+      });
+      signal.throwIfAborted();
+      await goOn({ plan, request, gateway, monitor, withAgent: (work) => machine.withAgent(work) });
+    });
     signal.throwIfAborted();
   }
 
   async seal(machine: QemuMachine, request: SealRequest, signal: AbortSignal): Promise<Seal> {
     const { dir, record, vmm } = machine.parts;
-    const qemuVersion = await versionOf(machine);
     const { acceleration, kernel, layerImages, tscKHz } = record;
     const cpuModel = await sealedCpuModel({ accelerator: acceleration, cpuModel: record.cpuModel });
     return sealMachine(
@@ -75,11 +74,10 @@ export class MachineSeals {
         dir,
         vmm,
         uid: record.uid,
-        monitor: monitorOf(machine),
-        withAgent: (work) => machine.withAgent(work),
+        withMonitor: (work) => machine.withQmp(work),
         chain: record.diskChain.slice(1),
         deviceState: { path: join(dir, STATE_NAME), inJail: `/m/${STATE_NAME}` },
-        host: { qemuVersion, accelerator: acceleration, cpuModel, tscKhz: tscKHz, kernel, hardware: HARDWARE },
+        host: { accelerator: acceleration, cpuModel, tscKhz: tscKHz, kernel, hardware: HARDWARE },
         shape: record.limits,
         layersSha256: await layersDigest(dir, layerImages),
         checked: this.#checked,
@@ -88,19 +86,6 @@ export class MachineSeals {
       signal,
     );
   }
-}
-
-async function versionOf(machine: QemuMachine): Promise<string> {
-  return machine
-    .withQmp(async ({ version }) => version)
-    .catch((thrown: Error) => {
-      throw machineFaults.seal_failed({ reason: thrown.message }, thrown);
-    });
-}
-
-/** A session per question: whoever thaws the machine in the middle of a seal needs one, too. */
-function monitorOf(machine: QemuMachine): Monitor {
-  return { execute: (command, args) => machine.withQmp((qmp) => qmp.execute(command, args)) };
 }
 
 /**

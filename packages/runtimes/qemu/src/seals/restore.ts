@@ -85,6 +85,8 @@ export async function loadSealed(
     using memory = new ProcessMemory(range);
     await applyDiff({ path: plan.diffPath, target: memory, totalBytes }, signal);
   }
+  // The guest's end of the link is where it was for everybody: its address is the same in every slot.
+  await monitor.execute("migrate-set-parameters", { "announce-rounds": 0 });
   await monitor.execute("migrate-incoming", { uri: `fd:${of.stateFd}` });
   const startMs = performance.now();
   for (;;) {

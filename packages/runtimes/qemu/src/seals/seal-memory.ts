@@ -7,8 +7,13 @@ import { beginBase, PAGE_BYTES, ProcessMemory, storedBytesOf, writeDiff } from "
 import { type MappedMemory, readMapped } from "./mapped-memory";
 import { DEVICE_STATE_MAX_BYTES, formatSealedVm, SEAL_FILES, type VmHost, type VmShape } from "./seal-format";
 
-/** QEMU's monitor. */
-export type Monitor = { execute(command: string, args?: Readonly<Record<string, unknown>>): Promise<unknown> };
+/** QEMU's monitor, and QEMU's own version. */
+export type Monitor = {
+  readonly version: string;
+  execute(command: string, args?: Readonly<Record<string, unknown>>): Promise<unknown>;
+};
+
+export type SealingHost = Omit<VmHost, "qemuVersion">;
 
 export type SealMemory = {
   /** The machine's own directory. */
@@ -17,7 +22,7 @@ export type SealMemory = {
   readonly to: string;
   readonly vmm: ProcessRecord;
   readonly monitor: Monitor;
-  readonly host: VmHost;
+  readonly host: SealingHost;
   readonly shape: VmShape;
   readonly layersSha256: string;
 };
@@ -42,7 +47,9 @@ export async function writeMemory(
   const runs = memory.ownPages();
   const ownBytes = runs.reduce((sum, { pages }) => sum + pages, 0) * PAGE_BYTES;
   const path = join(to, SEAL_FILES.memory);
-  await writeFile(join(to, SEAL_FILES.machine), formatSealedVm(of.host, of), { mode: 0o644 });
+  await writeFile(join(to, SEAL_FILES.machine), formatSealedVm({ ...of.host, qemuVersion: of.monitor.version }, of), {
+    mode: 0o644,
+  });
   if (mapped !== undefined && ownBytes < storedBytesOf(mapped.path) * DIFF_PART_MAX) {
     await linkOrCopy(mapped.path, path);
     const diff = { path: join(to, SEAL_FILES.diff), source: memory, runs, totalBytes: sizeBytes };
