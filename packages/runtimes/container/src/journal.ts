@@ -1,59 +1,16 @@
 /** A machine's directory: what is written before anything is made, and read after a restart. */
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { LayerRef, MachineLimits, MachineSlot } from "@sandlot/runtime-contract";
-import { containerFaults } from "./faults";
+import { type MachineBasics, writeRecord } from "@sandlot/runtime-host";
 
-export type MachineRecord = {
-  readonly version: 1;
-  readonly machineId: string;
-  readonly buildId: string;
-  readonly limits: MachineLimits;
-  readonly slot: MachineSlot | null;
-  readonly hostname: string;
+export type MachineRecord = MachineBasics & {
   readonly idBase: number;
   /** Where the host shows the layers, newest first; guest and device layers included. */
   readonly lowers: readonly string[];
-  /** What it was asked to be started from, newest first. */
-  readonly layers: readonly LayerRef[];
-  readonly guestLayerDir: string;
-  /** Of the host: process ids mean nothing after it booted anew. */
-  readonly hostBootId: string;
 };
-
-const MACHINE_ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
-const HOSTNAME = /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
-
-/** @throws Fault `container_bad_request` for names that could leave the directory or break a file */
-export function checkNames(of: { machineId: string; hostname: string }): void {
-  if (!MACHINE_ID.test(of.machineId)) throw containerFaults.bad_request({ what: `machine id ${of.machineId}` });
-  if (!HOSTNAME.test(of.hostname)) throw containerFaults.bad_request({ what: `hostname ${of.hostname}` });
-}
-
-/** The launcher's configuration, one `key=value` per line.
- * @throws Fault `container_bad_request` when a value holds a line break */
-export function formatLaunchConfig(pairs: readonly (readonly [string, string | number | undefined])[]): string {
-  const lines = pairs.flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${value}`]));
-  const broken = lines.find((line) => line.includes("\n"));
-  if (broken !== undefined) throw containerFaults.bad_request({ what: `a line break in ${JSON.stringify(broken)}` });
-  return `${lines.join("\n")}\n`;
-}
 
 export async function writeMachine(of: { dir: string; record: MachineRecord; launchConfig: string }): Promise<void> {
   await mkdir(join(of.dir, "root"), { mode: 0o755 });
   await writeFile(join(of.dir, "launch.conf"), of.launchConfig);
-  await writeFile(join(of.dir, "machine.json"), JSON.stringify(of.record));
-}
-
-export async function readMachine(dir: string): Promise<MachineRecord | undefined> {
-  try {
-    const record = JSON.parse(await readFile(join(dir, "machine.json"), "utf8")) as MachineRecord;
-    return record.version === 1 ? record : undefined;
-  } catch {
-    return undefined; // cut short by a crash, or never written: the sweep removes it
-  }
-}
-
-export async function machineIdsIn(machinesDir: string): Promise<string[]> {
-  return readdir(machinesDir).catch(() => []);
+  await writeRecord(of.dir, of.record);
 }

@@ -2,9 +2,8 @@
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { every } from "@sandlot/lifetime";
-import { isAlive, readProcess, runLauncher } from "@sandlot/runtime-host";
+import { isAlive, machineIdsIn, readProcess, runLauncher } from "@sandlot/runtime-host";
 import type { Logger } from "@sandlot/telemetry";
-import { machineIdsIn } from "./journal";
 import { limits } from "./limits";
 
 export type LxcfsPlaces = {

@@ -1,6 +1,4 @@
-import { type FSWatcher, watch } from "node:fs";
-import { join } from "node:path";
-import { type Clock, every, sleep } from "@sandlot/lifetime";
+import type { Clock } from "@sandlot/lifetime";
 import type {
   LayerRef,
   Machine,
@@ -10,22 +8,11 @@ import type {
   Seal,
   SealRequest,
 } from "@sandlot/runtime-contract";
-import {
-  hadOutOfMemory,
-  isAlive,
-  type MachineCgroups,
-  type ProcessRecord,
-  readExitCode,
-  readProcess,
-  readStats,
-  setFrozen,
-} from "@sandlot/runtime-host";
+import { LaunchedLife, type MachineCgroups, type ProcessRecord, readStats, setFrozen } from "@sandlot/runtime-host";
 import type { MachineRecord } from "./journal";
 import { endLeftSeal } from "./left-seal";
 import { limits } from "./limits";
 import { readOutput } from "./output";
-
-const KILLED = 137;
 
 export type MachineParts = {
   readonly record: MachineRecord;
@@ -46,12 +33,7 @@ export class ContainerMachine implements Machine {
   readonly guestLayerDir: string;
   readonly ended: Promise<MachineEnd>;
   readonly #parts: MachineParts;
-  readonly #watchers: FSWatcher[] = [];
-  #poll: AsyncDisposable | undefined;
-  #settle: (end: MachineEnd) => void = () => undefined;
-  #looking: Promise<void> | undefined;
-  #settled = false;
-  #ending: Promise<void> | undefined;
+  readonly #life: LaunchedLife;
   #sealing: Promise<unknown> = Promise.resolve();
   #othersSealed = false;
 
@@ -61,10 +43,13 @@ export class ContainerMachine implements Machine {
     this.address = parts.record.slot?.address ?? "";
     this.layers = parts.record.layers;
     this.guestLayerDir = parts.record.guestLayerDir;
-    this.ended = new Promise((resolve) => {
-      this.#settle = resolve;
+    this.#life = new LaunchedLife({
+      ...parts,
+      process: parts.init,
+      killMs: limits.killMs,
+      lookMs: limits.endPollMs,
     });
-    this.#watch();
+    this.ended = this.#life.ended;
   }
 
   async freeze(): Promise<void> {
@@ -107,28 +92,12 @@ export class ContainerMachine implements Machine {
   }
 
   /** By its launcher, which first drops what the disk has not written; without one by the long way. */
-  async kill(): Promise<void> {
-    const launcher = await readProcess(this.#parts.dir, "launcher.pid");
-    if (!this.#settled && launcher !== undefined && (await isAlive(launcher))) {
-      signalOrIgnore(launcher.pid);
-      const late = new AbortController();
-      const told = this.ended.then(() => true);
-      const waited = sleep(limits.killMs, late.signal).then(
-        () => false,
-        () => false,
-      );
-      await Promise.race([told, waited]);
-      late.abort(new Error("it has ended"));
-    }
-    if (!this.#settled) await this.end();
+  kill(): Promise<void> {
+    return this.#life.kill();
   }
 
-  async end(): Promise<void> {
-    this.#ending ??= this.#end().catch((thrown) => {
-      this.#ending = undefined; // the next call tries again
-      throw thrown;
-    });
-    return this.#ending;
+  end(): Promise<void> {
+    return this.#life.end();
   }
 
   /** Tells init, as the machine's own root could. */
@@ -137,83 +106,16 @@ export class ContainerMachine implements Machine {
   }
 
   isAlive(): Promise<boolean> {
-    return isAlive(this.#parts.init);
+    return this.#life.isAlive();
   }
 
   /** Stops watching; the machine lives on. */
   leave(): void {
-    for (const watcher of this.#watchers.splice(0)) watcher.close();
-    void this.#poll?.[Symbol.asyncDispose]();
+    this.#life.leave();
   }
 
   /** Called when something may have ended it. Settles `ended` if so. */
   look(): void {
-    if (this.#settled || this.#looking !== undefined) return;
-    this.#looking = this.#look().finally(() => {
-      this.#looking = undefined;
-    });
-  }
-
-  #watch(): void {
-    const { cgroups, dir } = this.#parts;
-    const paths = [dir, ...(cgroups.v2 === undefined ? [] : [join(cgroups.v2, "cgroup.events")])];
-    for (const path of paths) {
-      try {
-        const watcher = watch(path, { persistent: false }, () => this.look());
-        watcher.on("error", () => watcher.close());
-        this.#watchers.push(watcher);
-      } catch {
-        // Gone already, or out of watches: the slow look below remains.
-      }
-    }
-    this.#poll = every(
-      limits.endPollMs,
-      async () => this.look(),
-      () => undefined,
-    );
-  }
-
-  async #look(): Promise<void> {
-    if (await isAlive(this.#parts.init)) return;
-    await this.#conclude();
-  }
-
-  async #conclude(): Promise<void> {
-    const { dir, cgroups } = this.#parts;
-    const launcher = await readProcess(dir, "launcher.pid");
-    let exitCode = await readExitCode(dir);
-    // The launcher writes the code a moment after the death; without a launcher nobody will.
-    for (let tries = 0; exitCode === undefined && tries < 50; tries += 1) {
-      if (launcher === undefined || !(await isAlive(launcher))) {
-        exitCode = (await readExitCode(dir)) ?? KILLED;
-        break;
-      }
-      await sleep(10);
-      exitCode = await readExitCode(dir);
-    }
-    const code = exitCode ?? KILLED;
-    this.#finish({ exitCode: code, outOfMemory: code === KILLED && (await hadOutOfMemory(cgroups)) });
-  }
-
-  #finish(end: MachineEnd): void {
-    if (this.#settled) return;
-    this.#settled = true;
-    this.leave();
-    this.#settle(end);
-  }
-
-  async #end(): Promise<void> {
-    await this.#looking;
-    if (!this.#settled && !(await isAlive(this.#parts.init))) await this.#conclude();
-    await this.#parts.remove();
-    this.#finish({ exitCode: KILLED, outOfMemory: false });
-  }
-}
-
-function signalOrIgnore(pid: number): void {
-  try {
-    process.kill(pid, "SIGTERM");
-  } catch {
-    // It has just died by itself.
+    this.#life.look();
   }
 }

@@ -1,15 +1,13 @@
 /** Memory, as far as the runtime as a whole is concerned: which CRIU, whether it works, what a restore is told. */
 import { join } from "node:path";
 import { machineFaults, type RuntimeCapabilities, type Seal, type SealRequest } from "@sandlot/runtime-contract";
-import { CheckedFiles } from "@sandlot/runtime-host";
+import { CheckedFiles, type LaunchPair } from "@sandlot/runtime-host";
 import type { ContainerRuntimeConfig } from "./config";
 import type { ContainerMachine } from "./machine";
 import { CRIU_CACHE_PREFIX, proveMemorySeals } from "./prove-memory";
 import { checkSeal, layOutImages } from "./restore";
 import type { StartRequest } from "./runtime";
 import { type SealTools, sealMachine } from "./seal";
-
-export type LaunchPairs = readonly (readonly [string, string | number | undefined])[];
 
 /** In a machine's directory while it is being restored. */
 export const IMAGES_DIR = "images";
@@ -45,7 +43,7 @@ export class MemorySeals {
 
   /** What the launcher is told of a restore, next to nothing for a fresh start.
    * @throws Fault `machine_seal_unreadable` */
-  async layOut(of: { request: StartRequest; dir: string; idBase: number }): Promise<LaunchPairs> {
+  async layOut(of: { request: StartRequest; dir: string; idBase: number }): Promise<readonly LaunchPair[]> {
     const from = of.request.restore;
     if (from === undefined) return [["init_argument", of.request.initArgument]];
     const criu = await this.#criu();

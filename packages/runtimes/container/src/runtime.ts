@@ -1,6 +1,5 @@
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { Gate } from "@sandlot/lifetime";
 import type {
   Machine,
   MachineId,
@@ -11,22 +10,29 @@ import type {
 } from "@sandlot/runtime-contract";
 import {
   type Cgroups,
+  endLaunched,
+  formatLaunchConfig,
+  HeldMachines,
   type IdRanges,
   isAlive,
+  type LaunchPair,
   launch,
+  launchConfigIn,
+  readHostBootId,
   readProcess,
-  runLauncher,
+  readRecord,
+  requireNames,
   runtimeFaults,
 } from "@sandlot/runtime-host";
 import type { ContainerRuntimeConfig, ContainerRuntimeParts } from "./config";
 import { errorsOf } from "./criu-log";
 import { containerFaults } from "./faults";
 import { dropHostLimits } from "./host-limits";
-import { checkNames, formatLaunchConfig, type MachineRecord, machineIdsIn, readMachine, writeMachine } from "./journal";
+import { type MachineRecord, writeMachine } from "./journal";
 import { type LayerMounts, requireTrees } from "./layers";
 import { limits } from "./limits";
 import { ContainerMachine } from "./machine";
-import { IMAGES_DIR, type LaunchPairs, MemorySeals } from "./memory-seals";
+import { IMAGES_DIR, MemorySeals } from "./memory-seals";
 import { probeContainerHost } from "./probe";
 import type { UpperPool } from "./uppers";
 
@@ -52,14 +58,27 @@ export class ContainerRuntime implements Runtime {
   readonly name = "container";
   readonly #memory: MemorySeals;
   readonly #rooms: ContainerRuntimeRooms;
-  readonly #machines = new Map<MachineId, ContainerMachine>();
-  readonly #starting = new Map<MachineId, readonly string[]>();
-  readonly #gate = new Gate(limits.startsAtOnce);
+  readonly #held: HeldMachines<ContainerMachine>;
+  /** Layers of machines whose journal is not written yet. */
+  readonly #mounted = new Map<MachineId, readonly string[]>();
   #hostBootId: string | undefined;
 
   constructor(rooms: ContainerRuntimeRooms) {
     this.#rooms = rooms;
     this.#memory = new MemorySeals({ config: rooms.config, bootId: () => this.#bootId() });
+    this.#held = new HeldMachines({
+      machinesDir: rooms.dirs.machines,
+      dirMode: 0o755,
+      startsAtOnce: limits.startsAtOnce,
+      ids: rooms.ids,
+      log: rooms.parts.log,
+      exists: containerFaults.exists,
+      find: (machineId) => this.#adopt(machineId),
+      hostIdOf: async (machineId) => (await this.#readRecord(machineId))?.idBase,
+      clear: (machineId) => this.#clear(machineId),
+      otherNames: () => rooms.cgroups.names(),
+      removed: () => this.#trimLayers(limits.idleLayers),
+    });
   }
 
   get capabilities(): RuntimeCapabilities {
@@ -77,63 +96,34 @@ export class ContainerRuntime implements Runtime {
     return this.#startOne(request, signal);
   }
 
-  async list(): Promise<Machine[]> {
-    const found: Machine[] = [];
-    for (const machineId of await machineIdsIn(this.#rooms.dirs.machines)) {
-      const known = this.#machines.get(machineId);
-      const machine = known ?? (await this.#adopt(machineId));
-      if (machine !== undefined && (await machine.isAlive())) found.push(machine);
-    }
-    return found;
+  list(): Promise<Machine[]> {
+    return this.#held.list();
   }
 
   async sweep(keep: ReadonlySet<MachineId>): Promise<void> {
-    const { cgroups, dirs, ids, layers } = this.#rooms;
-    const names = new Set([...(await machineIdsIn(dirs.machines)), ...(await cgroups.names())]);
-    const doomed = [...names].filter((name) => !keep.has(name) && !this.#starting.has(name));
-    // What cannot be removed now keeps its directory, and so its ids, until the next sweep; the others go on.
-    const sweepOrTell = (machineId: MachineId): Promise<void> =>
-      this.#sweepOne(machineId).catch((thrown) =>
-        this.#rooms.parts.log.error("cannot remove what a machine left", { machineId, thrown }),
-      );
-    await Promise.all(doomed.map((machineId) => this.#gate.run(() => sweepOrTell(machineId))));
-    await ids.sweep(new Set(await machineIdsIn(dirs.machines)));
-    await layers.trim(() => this.#layersInUse());
+    await this.#held.sweep(keep);
+    await this.#trimLayers(0);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const machine of this.#machines.values()) machine.leave();
+    this.#held.leave();
     await this.#rooms.lxcfs?.[Symbol.asyncDispose]();
     await this.#rooms.uppers[Symbol.asyncDispose]();
-    await this.#rooms.layers.trim(() => this.#layersInUse());
+    await this.#trimLayers(0);
     await this.#rooms.cgroups.dispose();
-    if ((await machineIdsIn(this.#rooms.dirs.machines)).length === 0) await dropHostLimits(this.#rooms.config.tag);
+    if ((await this.#held.names()).length === 0) await dropHostLimits(this.#rooms.config.tag);
   }
 
   async #startOne(request: StartRequest, signal: AbortSignal): Promise<ContainerMachine> {
-    checkNames(request);
+    const { machineId } = request;
+    requireNames(request, containerFaults.bad_request);
     requireTrees(request.build.layers);
     signal.throwIfAborted();
-    return this.#gate.run(async () => {
-      signal.throwIfAborted();
-      const { machineId } = request;
-      const dir = join(this.#rooms.dirs.machines, machineId);
-      await mkdir(dir, { mode: 0o755 }).catch((thrown) => {
-        if (thrown.code === "EEXIST") throw containerFaults.exists({ machineId });
-        throw thrown;
-      });
-      this.#starting.set(machineId, []);
-      let idBase: number | undefined;
+    return this.#held.start({ machineId, signal }, async ({ dir, hostId }) => {
       try {
-        idBase = await this.#rooms.ids.take(machineId);
-        return await this.#launch({ request, dir, idBase, signal });
-      } catch (thrown) {
-        await this.#remove(machineId, idBase).catch((left) =>
-          this.#rooms.parts.log.error("a failed start left something behind", { machineId, thrown: left }),
-        );
-        throw thrown;
+        return await this.#launch({ request, dir, idBase: hostId, signal });
       } finally {
-        this.#starting.delete(machineId);
+        this.#mounted.delete(machineId);
       }
     });
   }
@@ -150,7 +140,7 @@ export class ContainerRuntime implements Runtime {
     const built = await Promise.all(
       request.build.layers.map(async (layer) => {
         const at = await layers.mount(layer);
-        this.#starting.set(machineId, [...(this.#starting.get(machineId) ?? []), at]);
+        this.#mounted.set(machineId, [...(this.#mounted.get(machineId) ?? []), at]);
         return at;
       }),
     );
@@ -182,7 +172,7 @@ export class ContainerRuntime implements Runtime {
     const launched = await launch({
       launcherPath: config.launcherPath,
       machineId,
-      configPath: join(dir, "launch.conf"),
+      configPath: launchConfigIn(dir),
       logPath: join(dir, "launcher.log"),
       explain: async () => errorsOf(await readFile(join(dir, "restore.log"), "utf8").catch(() => "")).at(0),
       signal,
@@ -198,10 +188,9 @@ export class ContainerRuntime implements Runtime {
     return machine;
   }
 
-  #launchConfig(dir: string, record: MachineRecord, restore: LaunchPairs): string {
+  #launchConfig(dir: string, record: MachineRecord, restore: readonly LaunchPair[]): string {
     const { cgroups, config } = this.#rooms;
-    const groups = cgroups.of(record.machineId);
-    return formatLaunchConfig([
+    const pairs: LaunchPair[] = [
       ["machine_dir", dir],
       ["upper_dir", join(dir, "upper")],
       ["hostname", record.hostname],
@@ -214,19 +203,17 @@ export class ContainerRuntime implements Runtime {
       ["mtu", record.slot?.mtu],
       ["lxcfs", config.lxcfsDir],
       ["force_overlay_paths", config.forceOverlayPaths === true ? 1 : undefined],
-      ["launcher_cgroup", cgroups.launchers],
-      ["shared_cgroup", cgroups.shared],
-      ["cgroup2", groups.v2],
-      ...groups.v1.map((group) => ["cgroup", group] as const),
+      ...cgroups.launchPairs(record.machineId),
       ...record.lowers.map((lower) => ["lower", lower] as const),
       ...restore,
-    ]);
+    ];
+    return formatLaunchConfig(pairs, containerFaults.bad_request);
   }
 
   /** The machine if its init lives. A start hands in the pid it was told, so that nothing older can answer for it. */
   async #adopt(machineId: MachineId, initPid?: number): Promise<ContainerMachine | undefined> {
-    const dir = join(this.#rooms.dirs.machines, machineId);
-    const [record, init] = await Promise.all([readMachine(dir), readProcess(dir, "init.pid")]);
+    const dir = this.#held.dirOf(machineId);
+    const [record, init] = await Promise.all([this.#readRecord(machineId), readProcess(dir, "init.pid")]);
     if (record === undefined || init === undefined || record.hostBootId !== (await this.#bootId())) return undefined;
     if ((initPid !== undefined && init.pid !== initPid) || !(await isAlive(init))) return undefined;
     const machine = new ContainerMachine({
@@ -236,56 +223,40 @@ export class ContainerRuntime implements Runtime {
       cgroups: this.#rooms.cgroups.of(machineId),
       clock: this.#rooms.parts.clock,
       seal: (request, signal) => this.#memory.seal({ dir, request, signal }),
-      remove: () => this.#remove(machineId, record.idBase),
+      remove: () => this.#held.remove(machineId, record.idBase),
     });
-    this.#machines.set(machineId, machine);
-    return machine;
+    return this.#held.hold(machine);
   }
 
-  async #sweepOne(machineId: MachineId): Promise<void> {
-    const dir = join(this.#rooms.dirs.machines, machineId);
-    const machine = this.#machines.get(machineId);
-    if (machine !== undefined) return machine.end();
-    const record = await readMachine(dir);
-    await this.#remove(machineId, record?.idBase);
+  /** Ends a machine in whatever state it is. */
+  #clear(machineId: MachineId): Promise<void> {
+    const { cgroups, config } = this.#rooms;
+    const dir = this.#held.dirOf(machineId);
+    const known: LaunchPair[] = [["upper_dir", join(dir, "upper")], ...cgroups.launchPairs(machineId)];
+    return endLaunched({ launcherPath: config.launcherPath, dir, known });
   }
 
-  /** Ends a machine in whatever state it is and removes all that carries its name. */
-  async #remove(machineId: MachineId, idBase: number | undefined): Promise<void> {
-    const { cgroups, config, dirs, ids, layers } = this.#rooms;
-    const dir = join(dirs.machines, machineId);
-    const configPath = join(dir, "launch.conf");
-    if ((await readMachine(dir)) === undefined) {
-      // Broken off before, or while, its journal was written: only names are known, and they are enough.
-      const groups = cgroups.of(machineId);
-      const known = [["machine_dir", dir] as const, ["upper_dir", join(dir, "upper")] as const];
-      await mkdir(dir, { recursive: true });
-      const pairs = [
-        ...known,
-        ["cgroup2", groups.v2] as const,
-        ...groups.v1.map((group) => ["cgroup", group] as const),
-      ];
-      await writeFile(configPath, formatLaunchConfig(pairs));
-    }
-    await runLauncher(config.launcherPath, ["end", "--config", configPath]);
-    await rm(dir, { recursive: true, force: true });
-    if (idBase !== undefined) await ids.giveBack(idBase);
-    this.#machines.get(machineId)?.leave();
-    this.#machines.delete(machineId);
-    if ((await layers.count()) > limits.idleLayers) await layers.trim(() => this.#layersInUse());
+  #readRecord(machineId: MachineId): Promise<MachineRecord | undefined> {
+    return readRecord(this.#held.dirOf(machineId));
+  }
+
+  /** Unmounts layers that no machine uses once there are more than `idle` in all. */
+  async #trimLayers(idle: number): Promise<void> {
+    const { layers } = this.#rooms;
+    if (idle === 0 || (await layers.count()) > idle) await layers.trim(() => this.#layersInUse());
   }
 
   async #layersInUse(): Promise<Set<string>> {
-    const used = new Set<string>([...this.#starting.values()].flat());
-    for (const machineId of await machineIdsIn(this.#rooms.dirs.machines)) {
-      const record = await readMachine(join(this.#rooms.dirs.machines, machineId));
+    const used = new Set<string>([...this.#mounted.values()].flat());
+    for (const machineId of await this.#held.names()) {
+      const record = await this.#readRecord(machineId);
       for (const lower of record?.lowers ?? []) used.add(lower);
     }
     return used;
   }
 
   async #bootId(): Promise<string> {
-    this.#hostBootId ??= (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
+    this.#hostBootId ??= await readHostBootId();
     return this.#hostBootId;
   }
 }

@@ -1,7 +1,7 @@
 /** A start, from the request to a guest that runs. What it leaves when it fails is the caller's to remove. */
 import { join } from "node:path";
 import { type LayerRef, type MachineSlot, machineFaults, type StartMachine } from "@sandlot/runtime-contract";
-import { isAlive, type ProcessRecord } from "@sandlot/runtime-host";
+import { isAlive, type ProcessRecord, writeRecord } from "@sandlot/runtime-host";
 import { ensureLayerImage, type GuestKernel, loadGuestKernel } from "@sandlot/runtime-microvm";
 import { bootArgs, INSIDE, type Metadata } from "./api/boot-requests";
 import { FirecrackerApi } from "./api/client";
@@ -14,7 +14,7 @@ import { layOutChroot } from "./jail/chroot";
 import { planJailerLine } from "./jail/jailer-line";
 import { makeTap } from "./jail/tap";
 import { startVmm } from "./jail/vmm-process";
-import { type MachineRecord, placesOf, writeRecord } from "./journal";
+import { type MachineRecord, placesOf } from "./journal";
 import type { FirecrackerRooms } from "./runtime";
 import { type About, type Here, processorsOf, readProcessor } from "./seals/about";
 import { BASE_NAME, rememberSealed, STATE_NAME } from "./seals/memory-files";

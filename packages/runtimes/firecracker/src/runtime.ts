@@ -1,5 +1,3 @@
-import { mkdir, readFile, rm } from "node:fs/promises";
-import { Gate } from "@sandlot/lifetime";
 import type {
   Machine,
   MachineId,
@@ -9,7 +7,16 @@ import type {
   RuntimeProbe,
   StartMachine,
 } from "@sandlot/runtime-contract";
-import { type CheckedFiles, type IdRanges, isAlive, type ProcessRecord } from "@sandlot/runtime-host";
+import {
+  type CheckedFiles,
+  HeldMachines,
+  type IdRanges,
+  isAlive,
+  type ProcessRecord,
+  readHostBootId,
+  readRecord,
+  requireNames,
+} from "@sandlot/runtime-host";
 import { FirecrackerApi } from "./api/client";
 import type { Binaries } from "./binaries/binaries";
 import type { FirecrackerRuntimeConfig, FirecrackerRuntimeParts } from "./config";
@@ -20,7 +27,7 @@ import { agentOf } from "./guest";
 import type { JailCgroups } from "./jail/cgroups";
 import { removeTap } from "./jail/tap";
 import { findVmm, killVmm } from "./jail/vmm-process";
-import { checkNames, jailIdOf, type MachineRecord, machineIdsIn, placesOf, readRecord } from "./journal";
+import { jailIdOf, type MachineRecord, placesOf } from "./journal";
 import { launchMachine } from "./launch";
 import { limits } from "./limits";
 import { FirecrackerMachine } from "./machine";
@@ -43,14 +50,23 @@ export type FirecrackerRooms = {
 export class FirecrackerRuntime implements Runtime {
   readonly name = "firecracker";
   readonly #rooms: FirecrackerRooms;
-  readonly #machines = new Map<MachineId, FirecrackerMachine>();
-  readonly #starting = new Set<MachineId>();
-  readonly #gate = new Gate(limits.startsAtOnce);
+  readonly #held: HeldMachines<FirecrackerMachine>;
   #hostBootId: string | undefined;
   #found: ProbeFindings | undefined;
 
   constructor(rooms: FirecrackerRooms) {
     this.#rooms = rooms;
+    this.#held = new HeldMachines({
+      machinesDir: rooms.machinesDir,
+      dirMode: 0o700,
+      startsAtOnce: limits.startsAtOnce,
+      ids: rooms.ids,
+      log: rooms.parts.log,
+      exists: firecrackerFaults.exists,
+      find: (machineId) => this.#find(machineId),
+      hostIdOf: async (machineId) => (await this.#readRecord(machineId))?.userId,
+      clear: (machineId) => this.#clear(machineId),
+    });
   }
 
   get capabilities(): RuntimeCapabilities {
@@ -81,75 +97,39 @@ export class FirecrackerRuntime implements Runtime {
   }
 
   async start(request: StartMachine, signal: AbortSignal): Promise<Machine> {
-    checkNames(request);
+    const { machineId } = request;
+    requireNames(request, firecrackerFaults.bad_request);
     signal.throwIfAborted();
-    return this.#gate.run(async () => {
-      signal.throwIfAborted();
-      const { machineId } = request;
-      const { dir } = placesOf(this.#rooms.machinesDir, machineId);
-      await mkdir(dir, { mode: 0o700 }).catch((thrown) => {
-        if (thrown.code === "EEXIST") throw firecrackerFaults.exists({ machineId });
-        throw thrown;
-      });
-      this.#starting.add(machineId);
-      let userId: number | undefined;
-      try {
-        userId = await this.#rooms.ids.take(machineId);
-        const hostBootId = await this.#bootId();
-        const launched = await launchMachine({ rooms: this.#rooms, request, userId, hostBootId, signal });
-        const machine = this.#adopt(launched.record, launched.process);
-        void launched.exited.then(() => machine.look());
-        return machine;
-      } catch (thrown) {
-        await this.#remove(machineId, userId).catch((left) =>
-          this.#rooms.parts.log.error("a failed start left something behind", { machineId, thrown: left }),
-        );
-        throw thrown;
-      } finally {
-        this.#starting.delete(machineId);
-      }
+    return this.#held.start({ machineId, signal }, async ({ hostId }) => {
+      const hostBootId = await this.#bootId();
+      const launched = await launchMachine({ rooms: this.#rooms, request, userId: hostId, hostBootId, signal });
+      const machine = this.#adopt(launched.record, launched.process);
+      void launched.exited.then(() => machine.look());
+      return machine;
     });
   }
 
-  async list(): Promise<Machine[]> {
-    const found: Machine[] = [];
-    for (const machineId of await machineIdsIn(this.#rooms.machinesDir)) {
-      const machine = this.#machines.get(machineId) ?? (await this.#find(machineId));
-      if (machine !== undefined && (await machine.isAlive())) found.push(machine);
-    }
-    return found;
+  list(): Promise<Machine[]> {
+    return this.#held.list();
   }
 
   async sweep(keep: ReadonlySet<MachineId>): Promise<void> {
-    const { cgroups, ids, machinesDir } = this.#rooms;
-    const there = await machineIdsIn(machinesDir);
-    const doomed = there.filter((name) => !keep.has(name) && !this.#starting.has(name));
-    // What cannot be removed now keeps its directory, and so its id, until the next sweep; the others go on.
-    const sweepOrTell = (machineId: MachineId): Promise<void> =>
-      this.#sweepOne(machineId).catch((thrown) =>
-        this.#rooms.parts.log.error("cannot remove what a machine left", { machineId, thrown }),
-      );
-    await Promise.all(doomed.map((machineId) => this.#gate.run(() => sweepOrTell(machineId))));
-    const left = await machineIdsIn(machinesDir);
-    const known = new Set([...left, ...this.#starting].map(jailIdOf));
-    for (const jailId of await cgroups.names())
-      if (!known.has(jailId)) await cgroups.remove(jailId).catch(() => undefined);
-    await ids.sweep(new Set(left));
+    await this.#held.sweep(keep);
+    await this.#sweepCgroups();
     await this.#trim();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const machine of this.#machines.values()) machine.leave();
+    this.#held.leave();
     await this.#trim();
     await this.#rooms.cgroups.dispose();
   }
 
   async #find(machineId: MachineId): Promise<FirecrackerMachine | undefined> {
-    const { dir } = placesOf(this.#rooms.machinesDir, machineId);
-    const [record, process] = await Promise.all([readRecord(dir), findVmm(dir)]);
+    const [record, process] = await Promise.all([this.#readRecord(machineId), findVmm(this.#held.dirOf(machineId))]);
     if (record === undefined || process === undefined || record.hostBootId !== (await this.#bootId())) return undefined;
-    // Half started ones are for whoever starts them, or for the sweep.
-    if (this.#starting.has(machineId) || !record.isUp || !(await isAlive(process))) return undefined;
+    // One whose starter died before it was up is for the sweep.
+    if (!record.isUp || !(await isAlive(process))) return undefined;
     return this.#adopt(record, process);
   }
 
@@ -175,44 +155,44 @@ export class FirecrackerRuntime implements Runtime {
         const processor = await readProcessor();
         return sealMachine({ record, places, api, checked, processor, request }, signal);
       },
-      remove: () => this.#remove(record.machineId, record.userId),
+      remove: () => this.#held.remove(record.machineId, record.userId),
     });
-    this.#machines.set(record.machineId, machine);
-    return machine;
+    return this.#held.hold(machine);
   }
 
-  async #sweepOne(machineId: MachineId): Promise<void> {
-    const machine = this.#machines.get(machineId);
-    if (machine !== undefined) return machine.end();
-    const record = await readRecord(placesOf(this.#rooms.machinesDir, machineId).dir);
-    await this.#remove(machineId, record?.userId);
-  }
-
-  /** Ends a machine in whatever state it is and removes all that carries its name. */
-  async #remove(machineId: MachineId, userId: number | undefined): Promise<void> {
-    const { cgroups, ids, machinesDir, parts } = this.#rooms;
+  /** Ends a machine in whatever state it is. */
+  async #clear(machineId: MachineId): Promise<void> {
+    const { cgroups, machinesDir, parts } = this.#rooms;
     const places = placesOf(machinesDir, machineId);
-    const [record, process] = await Promise.all([readRecord(places.dir), findVmm(places.dir)]);
+    const [record, process] = await Promise.all([this.#readRecord(machineId), findVmm(places.dir)]);
     if (process !== undefined && (await isAlive(process))) await killVmm({ process, machineId, clock: parts.clock });
     if (record?.slot != null) await removeTap(record.slot);
     await cgroups.remove(places.jailId);
-    await rm(places.dir, { recursive: true, force: true });
-    if (userId !== undefined) await ids.giveBack(userId);
-    this.#machines.get(machineId)?.leave();
-    this.#machines.delete(machineId);
+  }
+
+  #readRecord(machineId: MachineId): Promise<MachineRecord | undefined> {
+    return readRecord(this.#held.dirOf(machineId));
+  }
+
+  /** Cgroups have the names of jails, which do not tell the machine's. */
+  async #sweepCgroups(): Promise<void> {
+    const { cgroups } = this.#rooms;
+    const there = await cgroups.names(); // first: a machine has its directory before its cgroups
+    const known = new Set((await this.#held.names()).map(jailIdOf));
+    for (const jailId of there) if (!known.has(jailId)) await cgroups.remove(jailId).catch(() => undefined);
   }
 
   async #trim(): Promise<void> {
     const inUse = new Set<string>();
-    for (const machineId of await machineIdsIn(this.#rooms.machinesDir)) {
-      const record = await readRecord(placesOf(this.#rooms.machinesDir, machineId).dir);
+    for (const machineId of await this.#held.names()) {
+      const record = await this.#readRecord(machineId);
       for (const path of record?.files ?? []) inUse.add(path);
     }
     await this.#rooms.disks.trim(inUse, limits.idleFiles);
   }
 
   async #bootId(): Promise<string> {
-    this.#hostBootId ??= (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
+    this.#hostBootId ??= await readHostBootId();
     return this.#hostBootId;
   }
 }

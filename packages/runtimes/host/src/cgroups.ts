@@ -4,6 +4,7 @@ import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { MachineLimits } from "@sandlot/runtime-contract";
 import type { CgroupLayout } from "./cgroup-layout";
+import type { LaunchPair } from "./machine-dir";
 
 const CPU_PERIOD_US = 100_000;
 /** A quarter of a machine's memory may lie in its TCP connections. */
@@ -96,6 +97,17 @@ export class Cgroups {
       freezer,
       cpuAccount,
     };
+  }
+
+  /** A machine's, as its launcher is told of them. */
+  launchPairs(machineId: string): LaunchPair[] {
+    const { v1, v2 } = this.of(machineId);
+    return [
+      ["launcher_cgroup", this.launchers],
+      ["shared_cgroup", this.shared],
+      ["cgroup2", v2],
+      ...v1.map((dir): LaunchPair => ["cgroup", dir]),
+    ];
   }
 
   /** Makes a machine's cgroups and sets its limits. */

@@ -1,11 +1,23 @@
-/** What runtimes have in common on the host's side: cgroups, ids, processes that outlive us, and the jail for a VMM. */
+/** What runtimes have in common on the host's side: cgroups, ids, directories of machines, and processes that outlive us. */
 export { type CgroupLayout, readCgroupLayout } from "./cgroup-layout";
 export { hadOutOfMemory, readStats, readUsage, setFrozen, type Usage } from "./cgroup-state";
 export { Cgroups, type DeviceRules, type MachineCgroups, readKey, readNumber } from "./cgroups";
 export { CheckedFiles } from "./checked-files";
 export { runtimeFaults } from "./faults";
 export { digestOf, syncAndDigest, syncDirectory } from "./file-digest";
+export { HeldMachines } from "./held-machines";
 export { IdRanges } from "./ids";
-export { type Launched, launch, parseLauncherError, runLauncher } from "./launcher";
+export { LaunchedLife } from "./launched-life";
+export { endLaunched, type Launched, launch, launchConfigIn, parseLauncherError, runLauncher } from "./launcher";
 export { CONTAINER_IDS, type IdPlan, VMM_IDS } from "./limits";
-export { isAlive, type ProcessRecord, readExitCode, readProcess } from "./processes";
+export {
+  formatLaunchConfig,
+  type LaunchPair,
+  type MachineBasics,
+  machineIdsIn,
+  readHostBootId,
+  readRecord,
+  requireNames,
+  writeRecord,
+} from "./machine-dir";
+export { isAlive, type ProcessRecord, readProcess } from "./processes";

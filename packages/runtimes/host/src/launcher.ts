@@ -1,6 +1,9 @@
 /** The static C helper, one short process per call. It alone makes mounts, namespaces and links. */
 import { closeSync, openSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { runtimeFaults } from "./faults";
+import { formatLaunchConfig, type LaunchPair, readRecord } from "./machine-dir";
 
 /** Output of a failed call is one line `error<TAB>stage<TAB>text`. */
 export type LauncherError = { readonly stage: string; readonly reason: string };
@@ -29,6 +32,30 @@ export async function runLauncher(launcherPath: string, args: readonly string[],
   if (exitCode === 0) return;
   const { stage, reason } = parseLauncherError(output);
   throw runtimeFaults.helper_failed({ command: args.join(" "), reason: `${stage}: ${reason}` });
+}
+
+/** Where a machine's launcher finds what it is to make, and later to take away. */
+export function launchConfigIn(dir: string): string {
+  return join(dir, "launch.conf");
+}
+
+/**
+ * Ends a machine in whatever state it is and takes away what its launcher made.
+ * @param of.known what carries its name, for one that broke off before, or while, its journal was written
+ * @throws Fault `runtime_helper_failed`
+ */
+export async function endLaunched(of: {
+  launcherPath: string;
+  dir: string;
+  known: readonly LaunchPair[];
+}): Promise<void> {
+  const configPath = launchConfigIn(of.dir);
+  if ((await readRecord(of.dir)) === undefined) {
+    await mkdir(of.dir, { recursive: true });
+    const broken = ({ what }: { what: string }): Error => runtimeFaults.helper_failed({ command: "end", reason: what });
+    await writeFile(configPath, formatLaunchConfig([["machine_dir", of.dir], ...of.known], broken));
+  }
+  await runLauncher(of.launcherPath, ["end", "--config", configPath]);
 }
 
 export type Launched = {

@@ -18,10 +18,13 @@ export async function isAlive(process: ProcessRecord): Promise<boolean> {
   return fields[19] === process.startTime && fields[0] !== "Z" && fields[0] !== "X";
 }
 
-/** The exit code of the machine's first process, once its launcher has written it. */
-export async function readExitCode(dir: string): Promise<number | undefined> {
+/** `oomKills` are those that a guest's own kernel told of. */
+export type MachineExit = { readonly exitCode: number; readonly oomKills?: number };
+
+/** How the machine's first process ended, once its launcher has written it. */
+export async function readExit(dir: string): Promise<MachineExit | undefined> {
   try {
-    return (JSON.parse(await readFile(join(dir, "exit.json"), "utf8")) as { exitCode: number }).exitCode;
+    return JSON.parse(await readFile(join(dir, "exit.json"), "utf8")) as MachineExit;
   } catch {
     return undefined;
   }

@@ -1,5 +1,4 @@
-import { join } from "node:path";
-import { type Clock, sleep } from "@sandlot/lifetime";
+import type { Clock } from "@sandlot/lifetime";
 import {
   type LayerRef,
   type Machine,
@@ -10,17 +9,15 @@ import {
   type Seal,
   type SealRequest,
 } from "@sandlot/runtime-contract";
-import { hadOutOfMemory, isAlive, type MachineCgroups, type ProcessRecord, readProcess } from "@sandlot/runtime-host";
+import { LaunchedLife, type MachineCgroups, type ProcessRecord } from "@sandlot/runtime-host";
 import type { GuestAgent } from "@sandlot/runtime-microvm";
-import { EndWatch } from "./end-watch";
 import { qemuFaults } from "./faults";
-import { type MachineRecord, readGuestEnd } from "./journal";
+import type { MachineRecord } from "./journal";
 import { limits } from "./limits";
 import type { Qmp } from "./qmp";
 import { openSessions, type Sessions } from "./sessions";
 import { statsOf } from "./stats";
 
-const KILLED = 137;
 const NO_OUTPUT: MachineOutput = { bytes: new Uint8Array(), sizeBytes: 0 };
 
 export type MachineParts = {
@@ -44,11 +41,7 @@ export class QemuMachine implements Machine {
   readonly ended: Promise<MachineEnd>;
   readonly parts: MachineParts;
   readonly #sessions: Sessions;
-  readonly #watch: EndWatch;
-  #settle: (end: MachineEnd) => void = () => undefined;
-  #looking: Promise<void> | undefined;
-  #settled = false;
-  #ending: Promise<void> | undefined;
+  readonly #life: LaunchedLife;
   /** Freezes, thaws and the part of a seal that needs the machine, one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
   readonly #seals = new Set<Promise<unknown>>();
@@ -61,12 +54,14 @@ export class QemuMachine implements Machine {
     this.layers = parts.record.layers;
     this.guestLayerDir = parts.record.guestLayerDir;
     this.#sessions = openSessions(parts.dir);
-    this.ended = new Promise((resolve) => {
-      this.#settle = resolve;
+    this.#life = new LaunchedLife({
+      ...parts,
+      process: parts.vmm,
+      beforeEnd: () => this.#beforeEnd(),
+      killMs: limits.killMs,
+      lookMs: limits.endPollMs,
     });
-    const { v2 } = parts.cgroups;
-    const paths = [parts.dir, ...(v2 === undefined ? [] : [join(v2, "cgroup.events")])];
-    this.#watch = new EndWatch(paths, () => this.look());
+    this.ended = this.#life.ended;
   }
 
   withQmp<T>(work: (qmp: Qmp) => Promise<T>): Promise<T> {
@@ -150,42 +145,27 @@ export class QemuMachine implements Machine {
     return (await this.#ask((agent) => agent.readOutput(of))) ?? NO_OUTPUT;
   }
 
-  /** By its launcher, which writes down how it ended; without one by the long way. */
-  async kill(): Promise<void> {
-    const launcher = await readProcess(this.parts.dir, "launcher.pid");
-    if (!this.#settled && launcher !== undefined && (await isAlive(launcher))) {
-      signalOrIgnore(launcher.pid);
-      const late = new AbortController();
-      const waited = sleep(limits.killMs, late.signal).catch(() => undefined);
-      await Promise.race([this.ended, waited]);
-      late.abort(new Error("it has ended"));
-    }
-    if (!this.#settled) await this.end();
+  /** By its launcher; without one by the long way. */
+  kill(): Promise<void> {
+    return this.#life.kill();
   }
 
-  async end(): Promise<void> {
-    this.#ending ??= this.#end().catch((thrown) => {
-      this.#ending = undefined; // the next call tries again
-      throw thrown;
-    });
-    return this.#ending;
+  end(): Promise<void> {
+    return this.#life.end();
   }
 
   isAlive(): Promise<boolean> {
-    return isAlive(this.parts.vmm);
+    return this.#life.isAlive();
   }
 
   /** Stops watching; the machine lives on. */
   leave(): void {
-    this.#watch.stop();
+    this.#life.leave();
   }
 
   /** Called when something may have ended it. Settles `ended` if so. */
   look(): void {
-    if (this.#settled || this.#looking !== undefined) return;
-    this.#looking = this.#look().finally(() => {
-      this.#looking = undefined;
-    });
+    this.#life.look();
   }
 
   /** What the guest answers; nothing when it is stopped, has ended or does not answer: its word is never needed. */
@@ -198,48 +178,8 @@ export class QemuMachine implements Machine {
     }
   }
 
-  async #look(): Promise<void> {
-    if (await isAlive(this.parts.vmm)) return;
-    await this.#conclude();
-  }
-
-  async #conclude(): Promise<void> {
-    const { dir, cgroups } = this.parts;
-    const launcher = await readProcess(dir, "launcher.pid");
-    let end = await readGuestEnd(dir);
-    // The launcher writes it a moment after the death; without a launcher nobody will.
-    for (let tries = 0; end === undefined && tries < 50; tries += 1) {
-      const isLast = launcher === undefined || !(await isAlive(launcher));
-      end = await readGuestEnd(dir);
-      if (isLast) break;
-      if (end === undefined) await sleep(10);
-    }
-    const exitCode = end?.exitCode ?? KILLED;
-    const killedForMemory = (end?.oomKills ?? 0) > 0 || (await hadOutOfMemory(cgroups));
-    this.#finish({ exitCode, outOfMemory: exitCode === KILLED && killedForMemory });
-  }
-
-  #finish(end: MachineEnd): void {
-    if (this.#settled) return;
-    this.#settled = true;
-    this.leave();
-    this.#settle(end);
-  }
-
-  async #end(): Promise<void> {
+  async #beforeEnd(): Promise<void> {
     this.#over.abort(machineFaults.seal_failed({ reason: `machine ${this.machineId} is being ended` }));
     await Promise.all(this.#seals);
-    await this.#looking;
-    if (!this.#settled && !(await isAlive(this.parts.vmm))) await this.#conclude();
-    await this.parts.remove();
-    this.#finish({ exitCode: KILLED, outOfMemory: false });
-  }
-}
-
-function signalOrIgnore(pid: number): void {
-  try {
-    process.kill(pid, "SIGTERM");
-  } catch {
-    // It has just died by itself.
   }
 }

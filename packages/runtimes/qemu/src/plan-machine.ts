@@ -2,13 +2,14 @@
 import { chmod, chown, copyFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { LayerRef, StartMachine } from "@sandlot/runtime-contract";
+import type { LaunchPair } from "@sandlot/runtime-host";
 import { ensureBlankDisk, ensureLayerImage, GUEST_MAC, guestCommandLine, HOST_MAC } from "@sandlot/runtime-microvm";
 import { diskNodes, layersNodes } from "./block-nodes";
 import { type BoundName, cpuModelFor, LIBRARY_IN_TREE, type QemuPlan, qemuCommandLine } from "./command-line";
 import { OpenFiles } from "./descriptors";
 import { type DiskChain, ensureEmptyOverlay, planDiskChain } from "./disk-chain";
 import type { QemuHost } from "./host";
-import type { Acceleration, LaunchPair, MachineRecord } from "./journal";
+import type { Acceleration, MachineRecord } from "./journal";
 import { limits } from "./limits";
 
 /** The machine's own writable disk, and where it is told to write the state of its devices. */

@@ -1,6 +1,5 @@
-import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Gate, sleep } from "@sandlot/lifetime";
+import { sleep } from "@sandlot/lifetime";
 import type {
   Machine,
   MachineId,
@@ -10,23 +9,24 @@ import type {
   RuntimeProbe,
   StartMachine,
 } from "@sandlot/runtime-contract";
-import { type Cgroups, type IdRanges, isAlive, launch, readProcess, runLauncher } from "@sandlot/runtime-host";
+import {
+  type Cgroups,
+  endLaunched,
+  formatLaunchConfig,
+  HeldMachines,
+  type IdRanges,
+  isAlive,
+  launch,
+  launchConfigIn,
+  readProcess,
+  readRecord,
+  requireNames,
+} from "@sandlot/runtime-host";
 import { type Accelerator, AcceleratorChoice } from "./accelerator";
 import type { QemuRuntimeConfig, QemuRuntimeParts } from "./config";
 import { qemuFaults } from "./faults";
 import type { QemuHost } from "./host";
-import {
-  type Acceleration,
-  checkNames,
-  formatLaunchConfig,
-  isUp,
-  type LaunchPair,
-  type MachineRecord,
-  machineIdsIn,
-  markUp,
-  readMachine,
-  writeMachine,
-} from "./journal";
+import { type Acceleration, isUp, type MachineRecord, markUp, writeMachine } from "./journal";
 import { limits } from "./limits";
 import { QemuMachine } from "./machine";
 import { planMachine, type StartRequest } from "./plan-machine";
@@ -48,15 +48,25 @@ export type QemuRuntimeRooms = {
 export class QemuRuntime implements Runtime {
   readonly name = "qemu";
   readonly #rooms: QemuRuntimeRooms;
-  readonly #machines = new Map<MachineId, QemuMachine>();
-  readonly #starting = new Set<MachineId>();
-  readonly #gate = new Gate(limits.startsAtOnce);
+  readonly #held: HeldMachines<QemuMachine>;
   readonly #seals = new MachineSeals();
   #choice: AcceleratorChoice | undefined;
   #facts: RuntimeFacts | undefined;
 
   constructor(rooms: QemuRuntimeRooms) {
     this.#rooms = rooms;
+    this.#held = new HeldMachines({
+      machinesDir: rooms.dirs.machines,
+      dirMode: 0o755,
+      startsAtOnce: limits.startsAtOnce,
+      ids: rooms.ids,
+      log: rooms.parts.log,
+      exists: qemuFaults.exists,
+      find: (machineId) => this.#adopt(machineId),
+      hostIdOf: async (machineId) => (await this.#readRecord(machineId))?.uid,
+      clear: (machineId) => this.#clear(machineId),
+      otherNames: () => rooms.cgroups.names(),
+    });
   }
 
   get capabilities(): RuntimeCapabilities {
@@ -87,32 +97,17 @@ export class QemuRuntime implements Runtime {
     return this.#startOne({ request, acceleration, signal });
   }
 
-  async list(): Promise<Machine[]> {
-    const found: Machine[] = [];
-    for (const machineId of await machineIdsIn(this.#rooms.dirs.machines)) {
-      if (this.#starting.has(machineId)) continue;
-      const machine = this.#machines.get(machineId) ?? (await this.#adopt(machineId));
-      if (machine !== undefined && (await machine.isAlive())) found.push(machine);
-    }
-    return found;
+  list(): Promise<Machine[]> {
+    return this.#held.list();
   }
 
   async sweep(keep: ReadonlySet<MachineId>): Promise<void> {
-    const { cgroups, dirs, ids, parts } = this.#rooms;
-    const names = new Set([...(await machineIdsIn(dirs.machines)), ...(await cgroups.names())]);
-    const doomed = [...names].filter((name) => !keep.has(name) && !this.#starting.has(name));
-    // What cannot be removed now keeps its directory, and so its id, until the next sweep; the others go on.
-    const sweepOrTell = (machineId: MachineId): Promise<void> =>
-      this.#sweepOne(machineId).catch((thrown) =>
-        parts.log.error("cannot remove what a machine left", { machineId, thrown }),
-      );
-    await Promise.all(doomed.map((machineId) => this.#gate.run(() => sweepOrTell(machineId))));
-    await ids.sweep(new Set(await machineIdsIn(dirs.machines)));
+    await this.#held.sweep(keep);
     await this.#trimTrees();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const machine of this.#machines.values()) machine.leave();
+    this.#held.leave();
     await this.#rooms.cgroups.dispose();
   }
 
@@ -163,30 +158,11 @@ export class QemuRuntime implements Runtime {
     signal: AbortSignal;
   }): Promise<QemuMachine> {
     const { request, signal } = of;
-    checkNames(request);
+    requireNames(request, qemuFaults.bad_request);
     signal.throwIfAborted();
-    return this.#gate.run(async () => {
-      signal.throwIfAborted();
-      const { machineId } = request;
-      const dir = join(this.#rooms.dirs.machines, machineId);
-      await mkdir(dir, { mode: 0o755 }).catch((thrown) => {
-        if (thrown.code === "EEXIST") throw qemuFaults.exists({ machineId });
-        throw thrown;
-      });
-      this.#starting.add(machineId);
-      let uid: number | undefined;
-      try {
-        uid = await this.#rooms.ids.take(machineId);
-        return await this.#launch({ ...of, dir, uid });
-      } catch (thrown) {
-        await this.#remove(machineId, uid).catch((left) =>
-          this.#rooms.parts.log.error("a failed start left something behind", { machineId, thrown: left }),
-        );
-        throw thrown;
-      } finally {
-        this.#starting.delete(machineId);
-      }
-    });
+    return this.#held.start({ machineId: request.machineId, signal }, ({ dir, hostId }) =>
+      this.#launch({ ...of, dir, uid: hostId }),
+    );
   }
 
   async #launch(of: {
@@ -211,7 +187,8 @@ export class QemuRuntime implements Runtime {
       restore,
     });
     if (restore !== undefined) await requireSameLayers(restore, { dir, images: planned.record.layerImages });
-    const launchConfig = formatLaunchConfig([...planned.launchPairs, ...this.#cgroupPairs(machineId)]);
+    const launchPairs = [...planned.launchPairs, ...cgroups.launchPairs(machineId)];
+    const launchConfig = formatLaunchConfig(launchPairs, qemuFaults.bad_request);
     await writeMachine({ dir, record: planned.record, launchConfig });
     await cgroups.make(machineId, {
       ...request.limits,
@@ -239,7 +216,7 @@ export class QemuRuntime implements Runtime {
       return await launch({
         launcherPath: this.#rooms.config.launcherPath,
         machineId: of.machineId,
-        configPath: join(of.dir, "launch.conf"),
+        configPath: launchConfigIn(of.dir),
         logPath: join(of.dir, "launcher.log"),
         signal: AbortSignal.any([of.signal, late.signal]),
       });
@@ -248,21 +225,10 @@ export class QemuRuntime implements Runtime {
     }
   }
 
-  #cgroupPairs(machineId: MachineId): LaunchPair[] {
-    const { cgroups } = this.#rooms;
-    const groups = cgroups.of(machineId);
-    return [
-      ["launcher_cgroup", cgroups.launchers],
-      ["shared_cgroup", cgroups.shared],
-      ["cgroup2", groups.v2],
-      ...groups.v1.map((group): LaunchPair => ["cgroup", group]),
-    ];
-  }
-
   /** The machine if its QEMU lives. A start hands in the pid it was told, so that nothing older can answer for it. */
   async #adopt(machineId: MachineId, vmmPid?: number): Promise<QemuMachine | undefined> {
-    const dir = join(this.#rooms.dirs.machines, machineId);
-    const [record, vmm] = await Promise.all([readMachine(dir), readProcess(dir, "vmm.pid")]);
+    const dir = this.#held.dirOf(machineId);
+    const [record, vmm] = await Promise.all([this.#readRecord(machineId), readProcess(dir, "vmm.pid")]);
     if (record === undefined || vmm === undefined || record.hostBootId !== this.#rooms.bootId) return undefined;
     // One whose starter died before it was up may be half restored: it is swept, never shown.
     if (vmmPid === undefined ? !(await isUp(dir)) : vmm.pid !== vmmPid) return undefined;
@@ -274,34 +240,20 @@ export class QemuRuntime implements Runtime {
       cgroups: this.#rooms.cgroups.of(machineId),
       clock: this.#rooms.parts.clock,
       seal: (one, request, signal) => this.#seals.seal(one, request, signal),
-      remove: () => this.#remove(machineId, record.uid),
+      remove: () => this.#held.remove(machineId, record.uid),
     });
-    this.#machines.set(machineId, machine);
-    return machine;
+    return this.#held.hold(machine);
   }
 
-  async #sweepOne(machineId: MachineId): Promise<void> {
-    const machine = this.#machines.get(machineId);
-    if (machine !== undefined) return machine.end();
-    const record = await readMachine(join(this.#rooms.dirs.machines, machineId));
-    await this.#remove(machineId, record?.uid);
+  /** Ends a machine in whatever state it is. */
+  #clear(machineId: MachineId): Promise<void> {
+    const { cgroups, config } = this.#rooms;
+    const dir = this.#held.dirOf(machineId);
+    return endLaunched({ launcherPath: config.launcherPath, dir, known: cgroups.launchPairs(machineId) });
   }
 
-  /** Ends a machine in whatever state it is and removes all that carries its name. */
-  async #remove(machineId: MachineId, uid: number | undefined): Promise<void> {
-    const { config, dirs, ids } = this.#rooms;
-    const dir = join(dirs.machines, machineId);
-    const configPath = join(dir, "launch.conf");
-    if ((await readMachine(dir)) === undefined) {
-      // Broken off before, or while, its journal was written: only names are known, and they are enough.
-      await mkdir(dir, { recursive: true });
-      await writeFile(configPath, formatLaunchConfig([["machine_dir", dir], ...this.#cgroupPairs(machineId)]));
-    }
-    await runLauncher(config.launcherPath, ["end", "--config", configPath]);
-    await rm(dir, { recursive: true, force: true });
-    if (uid !== undefined) await ids.giveBack(uid);
-    this.#machines.get(machineId)?.leave();
-    this.#machines.delete(machineId);
+  #readRecord(machineId: MachineId): Promise<MachineRecord | undefined> {
+    return readRecord(this.#held.dirOf(machineId));
   }
 
   async #trimTrees(): Promise<void> {
@@ -309,8 +261,8 @@ export class QemuRuntime implements Runtime {
     const now = await host().catch(() => undefined); // whatever it lacks, what is left is swept
     if (now === undefined) return;
     const used = new Set<string>([now.tree.path]);
-    for (const machineId of await machineIdsIn(dirs.machines)) {
-      const record: MachineRecord | undefined = await readMachine(join(dirs.machines, machineId));
+    for (const machineId of await this.#held.names()) {
+      const record = await this.#readRecord(machineId);
       if (record !== undefined) used.add(record.tree);
     }
     await trimTrees(dirs.trees, used);

@@ -1,7 +1,7 @@
-import { chmod, mkdir, readFile } from "node:fs/promises";
+import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Runtime } from "@sandlot/runtime-contract";
-import { Cgroups, IdRanges, readCgroupLayout, runLauncher, VMM_IDS } from "@sandlot/runtime-host";
+import { Cgroups, IdRanges, readCgroupLayout, readHostBootId, runLauncher, VMM_IDS } from "@sandlot/runtime-host";
 import type { QemuRuntimeConfig, QemuRuntimeParts } from "./config";
 import { examineHost, type QemuHost } from "./host";
 import { QemuRuntime } from "./runtime";
@@ -32,7 +32,7 @@ export async function startQemuRuntime(config: QemuRuntimeConfig, parts: QemuRun
     parts,
     dirs,
     cgroups,
-    bootId: (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim(),
+    bootId: await readHostBootId(),
     // Starting elsewhere than the last run spares an id some time before it is used again.
     ids: new IdRanges({
       plan: VMM_IDS,

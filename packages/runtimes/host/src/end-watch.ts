@@ -1,17 +1,16 @@
 /** Notices that a machine has ended, whoever ended it: through the kernel, since it is not our child. */
 import { type FSWatcher, watch } from "node:fs";
 import { every } from "@sandlot/lifetime";
-import { limits } from "./limits";
 
 export class EndWatch {
   readonly #watchers: FSWatcher[] = [];
   readonly #poll: AsyncDisposable;
 
-  /** @param look called when something may have happened, and now and then */
-  constructor(paths: readonly string[], look: () => void) {
-    for (const path of paths) {
+  /** @param of.look called when something may have happened, and with `lookMs` of rest between in any case */
+  constructor(of: { paths: readonly string[]; lookMs: number; look: () => void }) {
+    for (const path of of.paths) {
       try {
-        const watcher = watch(path, { persistent: false }, look);
+        const watcher = watch(path, { persistent: false }, of.look);
         watcher.on("error", () => watcher.close());
         this.#watchers.push(watcher);
       } catch {
@@ -19,8 +18,8 @@ export class EndWatch {
       }
     }
     this.#poll = every(
-      limits.endPollMs,
-      async () => look(),
+      of.lookMs,
+      async () => of.look(),
       () => undefined,
     );
   }
