@@ -1,22 +1,17 @@
 #include "cgroup.h"
 #include "images.h"
 #include "launch.h"
+#include "launching.h"
 #include "net.h"
 #include "processes.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static bool gone_within(int pidfd, int ms) {
-    struct pollfd watched = {.fd = pidfd, .events = POLLIN};
-    return pidfd < 0 || poll(&watched, 1, ms) == 1;
-}
 
 /* What is being sealed is not wanted any more; its half stays with who asked for it. */
 static void end_seal(const struct config *config) {

@@ -1,6 +1,7 @@
 #include "launch.h"
 #include "guest.h"
 #include "cgroup.h"
+#include "launching.h"
 #include "net.h"
 #include "overlay.h"
 #include "processes.h"
@@ -17,7 +18,6 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -43,26 +43,14 @@ static void await_placed(pid_t helper) {
 
 static pid_t clone_guest(const struct config *config, int pair[2], int lock) {
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) fail_errno("namespaces", "socketpair");
-    struct clone_args args = {
-        .flags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWTIME,
-        .exit_signal = SIGCHLD,
-    };
-    int cgroup = -1;
-    if (config->cgroup2 != NULL) {
-        cgroup = open(config->cgroup2, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (cgroup < 0) fail_errno("limits", "%s", config->cgroup2);
-        args.flags |= CLONE_INTO_CGROUP;
-        args.cgroup = (uint64_t)cgroup;
-    }
-    pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
-    if (pid < 0) fail_errno("namespaces", "clone3");
+    uint64_t own = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWTIME;
+    pid_t pid = clone_into(config->cgroup2, own, "namespaces");
     if (pid == 0) {
         close(lock);
         close(pair[0]);
         become_guest(config, pair[1]);
     }
     close(pair[1]);
-    if (cgroup >= 0) close(cgroup);
     return pid;
 }
 
@@ -135,20 +123,10 @@ static pid_t start_guest(const struct config *config, int lock, int *disk) {
 
 int launch(const char *config_path) {
     struct config config;
-    /* It lives for long: nothing of the starter's, a listening socket say, may live on in it. */
-    syscall(SYS_close_range, 3u, ~0u, 0u);
-    status_fd = fcntl(1, F_DUPFD_CLOEXEC, 3);
-    if (dup2(2, 1) < 0) fail_errno("start", "dup2");
-    int lock = lock_path(config_path);
-    if (lock < 0) fail_errno("config", "%s", config_path);
+    int lock = begin_launch(config_path, 3);
     read_config(config_path, &config);
     if (config.id_base == 0 || config.upper_dir == NULL) fail("config", "id_base or upper_dir is missing");
-    setsid();
-    signal(SIGHUP, SIG_IGN);
-    signal(SIGPIPE, SIG_IGN);
-    await_signals_only();
-    leave_service(config.launcher_cgroup);
-    journal_process(config.machine_dir, "launcher.pid", getpid());
+    settle_launch(config.machine_dir, config.launcher_cgroup);
 
     int disk;
     pid_t pid = config.restore_dir == NULL ? start_guest(&config, lock, &disk) : restore_guest(&config, lock, &disk);

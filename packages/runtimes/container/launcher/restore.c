@@ -2,6 +2,7 @@
 #include "cgroup.h"
 #include "connections.h"
 #include "identity.h"
+#include "launching.h"
 #include "lxcfs.h"
 #include "net.h"
 #include "overlay.h"
@@ -33,9 +34,7 @@ static void end_with(pid_t launcher) {
 
 /* A user namespace with the ids that CRIU is going to give the machine's: layers are mapped before there is one. */
 static int make_user_namespace(const struct config *config) {
-    struct clone_args args = {.flags = CLONE_NEWUSER, .exit_signal = SIGCHLD};
-    pid_t launcher = getpid(), pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
-    if (pid < 0) fail_errno("namespaces", "clone3");
+    pid_t launcher = getpid(), pid = clone_into(NULL, CLONE_NEWUSER, "namespaces");
     if (pid == 0) {
         syscall(SYS_close_range, 0u, ~0u, 0u); /* the starter waits for the end of what this could still write to */
         end_with(launcher);
@@ -91,16 +90,7 @@ static void become_criu(const struct config *config, int from_launcher) {
 
 static pid_t clone_criu(const struct config *config, int pair[2], int lock) {
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) fail_errno("restore", "socketpair");
-    struct clone_args args = {.exit_signal = SIGCHLD};
-    int cgroup = -1;
-    if (config->cgroup2 != NULL) {
-        cgroup = open(config->cgroup2, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (cgroup < 0) fail_errno("limits", "%s", config->cgroup2);
-        args.flags |= CLONE_INTO_CGROUP;
-        args.cgroup = (uint64_t)cgroup;
-    }
-    pid_t launcher = getpid(), pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
-    if (pid < 0) fail_errno("restore", "clone3");
+    pid_t launcher = getpid(), pid = clone_into(config->cgroup2, 0, "restore");
     if (pid == 0) {
         end_with(launcher);
         close(lock);
@@ -108,7 +98,6 @@ static pid_t clone_criu(const struct config *config, int pair[2], int lock) {
         become_criu(config, pair[1]);
     }
     close(pair[1]);
-    if (cgroup >= 0) close(cgroup);
     return pid;
 }
 

@@ -2,16 +2,11 @@
 #include "config.h"
 #include "host-processes.h"
 #include "launch.h"
+#include "launching.h"
 #include "netlink.h"
 
-#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
-
-static bool gone_within(int pidfd, int ms) {
-    struct pollfd watched = {.fd = pidfd, .events = POLLIN};
-    return pidfd < 0 || poll(&watched, 1, ms) == 1;
-}
 
 int end_machine(const char *config_path) {
     struct config config;

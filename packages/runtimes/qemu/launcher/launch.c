@@ -3,17 +3,16 @@
 #include "cgroup-dirs.h"
 #include "host-processes.h"
 #include "jail.h"
+#include "launching.h"
 #include "tap.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -71,26 +70,14 @@ static void close_handed(const struct config *config, const struct handed *hande
 }
 
 static pid_t clone_vmm(const struct config *config, const struct handed *handed, int go[2], int lock) {
-    struct clone_args args = {
-        .flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET,
-        .exit_signal = SIGCHLD,
-    };
-    int cgroup = -1;
-    if (config->cgroup2 != NULL) {
-        cgroup = open(config->cgroup2, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (cgroup < 0) fail_errno("limits", "%s", config->cgroup2);
-        args.flags |= CLONE_INTO_CGROUP;
-        args.cgroup = (uint64_t)cgroup;
-    }
-    pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
-    if (pid < 0) fail_errno("namespaces", "clone3");
+    uint64_t own = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET;
+    pid_t pid = clone_into(config->cgroup2, own, "namespaces");
     if (pid == 0) {
         close(lock);
         close(go[1]);
         become_vmm(config, handed, go[0]);
     }
     close(go[0]);
-    if (cgroup >= 0) close(cgroup);
     return pid;
 }
 
@@ -126,20 +113,10 @@ static pid_t start_vmm(const struct config *config, int lock, struct ends *ends)
 
 int launch(const char *config_path) {
     struct config config;
-    /* It lives for long: nothing of the starter's, a listening socket say, may live on in it. */
-    syscall(SYS_close_range, 3u, ~0u, 0u);
-    status_fd = high(dup(1));
-    if (dup2(2, 1) < 0) fail_errno("start", "dup2");
-    int lock = high(lock_path(config_path));
-    if (lock < 0) fail_errno("config", "%s", config_path);
+    int lock = begin_launch(config_path, HIGH_FD);
     read_config(config_path, &config);
     if (config.uid == 0 || config.tree == NULL || config.arg_count == 0) fail("config", "uid, tree or arg is missing");
-    setsid();
-    signal(SIGHUP, SIG_IGN);
-    signal(SIGPIPE, SIG_IGN);
-    await_signals_only();
-    leave_service(config.launcher_cgroup);
-    journal_process(config.machine_dir, "launcher.pid", getpid());
+    settle_launch(config.machine_dir, config.launcher_cgroup);
     struct ends ends;
     pid_t vmm = start_vmm(&config, lock, &ends);
     if (chdir("/") < 0) return 1;
