@@ -7,7 +7,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { CRASH_POINTS, type CrashPoint } from "../src/crash-points";
 import { type FakeNode, fakeNode } from "./fake-node";
-import { eventually } from "./fakes";
+import { eventually } from "./fakes/eventually";
 
 const SEALED = "22222222-2222-4222-8222-222222222222";
 const pause = (node: FakeNode) => node.sandboxes.pause({ sandboxId: "i1", buildId: SEALED, memory: true });

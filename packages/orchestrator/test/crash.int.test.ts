@@ -6,7 +6,7 @@ import { describe, expect, it } from "bun:test";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { CRASH_POINTS, type CrashPoint } from "../src/crash-points";
-import { createRequest } from "./fakes";
+import { createRequest } from "./fakes/create-request";
 import { hasCriu, type RealNode, realNode, whyNot } from "./real-node";
 
 const reason = whyNot() ?? (hasCriu ? undefined : "missing: SANDLOT_TEST_CRIU");

@@ -10,7 +10,9 @@ import type { OrchestratorConfig } from "../src/config";
 import { Health } from "../src/routes/grpc-health";
 import { oneRuntime } from "../src/runtimes/runtimes";
 import { startOrchestrator } from "../src/start";
-import { createRequest, FakeSlots, tempNode } from "./fakes";
+import { createRequest } from "./fakes/create-request";
+import { FakeSlots } from "./fakes/slots";
+import { tempNode } from "./fakes/temp-node";
 
 async function service(change: Partial<OrchestratorConfig> = {}) {
   const temp = tempNode();

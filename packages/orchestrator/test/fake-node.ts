@@ -5,7 +5,10 @@ import type { CrashPoint } from "../src/crash-points";
 import { Runtimes } from "../src/runtimes/runtimes";
 import { parseCreate } from "../src/sandboxes/parse-create";
 import { startNode } from "../src/start-node";
-import { createRequest, type FakeRuntime, FakeSlots, tempNode } from "./fakes";
+import { createRequest } from "./fakes/create-request";
+import type { FakeRuntime } from "./fakes/runtime";
+import { FakeSlots } from "./fakes/slots";
+import { tempNode } from "./fakes/temp-node";
 
 type More = Parameters<typeof createRequest> extends [string, ...infer R] ? R : never;
 

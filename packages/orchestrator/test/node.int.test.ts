@@ -2,7 +2,7 @@
 import { describe, expect, it } from "bun:test";
 import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createRequest } from "./fakes";
+import { createRequest } from "./fakes/create-request";
 import { type RealNode, realNode, whyNot } from "./real-node";
 
 const reason = whyNot();

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { createRequest } from "./fakes";
+import { createRequest } from "./fakes/create-request";
 import { hasCriu, type RealNode, realNode, whyNot } from "./real-node";
 
 const reason = whyNot() ?? (hasCriu ? undefined : "missing: SANDLOT_TEST_CRIU");

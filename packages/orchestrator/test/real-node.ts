@@ -12,7 +12,7 @@ import { Process } from "@sandlot/contracts/envd/process";
 import { InfoService } from "@sandlot/contracts/info";
 import { SandboxService } from "@sandlot/contracts/orchestrator";
 import { findResidue, freePortRun } from "@sandlot/host";
-import { BUILD } from "./fakes";
+import { BUILD } from "./fakes/temp-node";
 
 const ROOT = join(import.meta.dir, "../../..");
 const BASE = process.env.SANDLOT_TEST_BASE_EROFS ?? "";

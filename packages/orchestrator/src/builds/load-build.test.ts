@@ -2,7 +2,7 @@ import { describe, expect, it } from "bun:test";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isFault } from "@sandlot/faults";
-import { BUILD, LAYER, tempNode } from "../../test/fakes";
+import { BUILD, LAYER, tempNode } from "../../test/fakes/temp-node";
 import { loadBuild } from "./load-build";
 
 const signal = new AbortController().signal;

@@ -4,7 +4,7 @@ import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { SandboxConfigSchema, SandboxNetworkConfigSchema } from "@sandlot/contracts/orchestrator";
-import { tempNode } from "../../test/fakes";
+import { tempNode } from "../../test/fakes/temp-node";
 import { Journal, type MachineRecord } from "./journal";
 import { SCHEMA_STEPS } from "./schema";
 

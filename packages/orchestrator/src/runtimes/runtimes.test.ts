@@ -3,7 +3,9 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isFault } from "@sandlot/faults";
 import { fakeNode } from "../../test/fake-node";
-import { BUILD, eventually, FakeRuntime, LAYER } from "../../test/fakes";
+import { eventually } from "../../test/fakes/eventually";
+import { FakeRuntime } from "../../test/fakes/runtime";
+import { BUILD, LAYER } from "../../test/fakes/temp-node";
 import { variantId } from "../builds/build-for-runtime";
 import { Runtimes } from "./runtimes";
 

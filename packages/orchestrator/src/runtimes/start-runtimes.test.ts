@@ -1,7 +1,8 @@
 import { describe, expect, it } from "bun:test";
 import { isFault } from "@sandlot/faults";
 import { silentLogger } from "@sandlot/telemetry";
-import { FakeRuntime, tempNode } from "../../test/fakes";
+import { FakeRuntime } from "../../test/fakes/runtime";
+import { tempNode } from "../../test/fakes/temp-node";
 import { nodeFaults } from "../faults";
 import type { RuntimeName } from "./runtimes";
 import { startRuntimes } from "./start-runtimes";

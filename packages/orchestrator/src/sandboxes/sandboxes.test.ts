@@ -3,7 +3,8 @@ import { create } from "@bufbuild/protobuf";
 import { SandboxNetworkDomainRulesSchema, SandboxNetworkEgressConfigSchema } from "@sandlot/contracts/orchestrator";
 import { isFault } from "@sandlot/faults";
 import { fakeNode } from "../../test/fake-node";
-import { EGRESS_CA, eventually } from "../../test/fakes";
+import { eventually } from "../../test/fakes/eventually";
+import { EGRESS_CA } from "../../test/fakes/slots";
 import { Sandboxes } from "./sandboxes";
 
 describe(Sandboxes, () => {

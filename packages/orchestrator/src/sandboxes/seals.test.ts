@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { isFault } from "@sandlot/faults";
 import { machineFaults } from "@sandlot/runtime-contract";
 import { type FakeNode, fakeNode } from "../../test/fake-node";
-import { BUILD, eventually, LAYER } from "../../test/fakes";
+import { eventually } from "../../test/fakes/eventually";
+import { BUILD, LAYER } from "../../test/fakes/temp-node";
 import { Seals } from "./seals";
 
 const SEALED = "22222222-2222-4222-8222-222222222222";

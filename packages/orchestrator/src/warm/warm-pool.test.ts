@@ -1,6 +1,9 @@
 import { describe, expect, it } from "bun:test";
 import { silentLogger } from "@sandlot/telemetry";
-import { BUILD, createRequest, eventually, FakeSlots, tempNode } from "../../test/fakes";
+import { createRequest } from "../../test/fakes/create-request";
+import { eventually } from "../../test/fakes/eventually";
+import { FakeSlots } from "../../test/fakes/slots";
+import { BUILD, tempNode } from "../../test/fakes/temp-node";
 import { oneRuntime } from "../runtimes/runtimes";
 import { parseCreate } from "../sandboxes/parse-create";
 import { startNode } from "../start-node";
