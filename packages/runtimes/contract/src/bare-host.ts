@@ -1,10 +1,39 @@
 /** What a harness of the conformance suite needs of a host: bare slots without uplink, places, and a look at what is left. */
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Answer, ConformanceHarness, Place } from "./conformance/suite";
-import type { Machine, MachineSlot } from "./index";
+import type { LayerRef, Machine, MachineSlot } from "./index";
+import { compileStandIn } from "./stand-in";
+import { makeTinyBase } from "./tiny-base";
 
-export { makeTinyBase } from "./tiny-base";
+export type BareRoot = { readonly tag: string; readonly root: string; readonly nodeDir: string };
+
+/** A harness's own directory and tag. @param letter tells the harnesses of one process apart; other processes on this host may run the same tests now */
+export async function makeBareRoot(letter: string): Promise<BareRoot> {
+  const tag = letter + (process.pid % 36 ** 3).toString(36).padStart(3, "0");
+  // Not in /tmp, which CRIU gets one of its own in place of where it can.
+  const root = await mkdtemp(join("/var/tmp", `sandlot-${tag}-`));
+  const nodeDir = join(root, "node");
+  await mkdir(nodeDir);
+  return { tag, root, nodeDir };
+}
+
+/**
+ * Puts the stand-in for envd into a guest layer, and finds the layer below it.
+ * @returns `caller`, the stand-in's copy on the host: a machine may replace what lies in its own layer
+ */
+export async function furnishGuestLayer(of: {
+  root: string;
+  guestLayerDir: string;
+}): Promise<{ caller: string; base: LayerRef }> {
+  const standIn = join(of.guestLayerDir, "usr/lib/sandlot/envd");
+  await compileStandIn(standIn);
+  const caller = join(of.root, "caller");
+  await cp(standIn, caller);
+  const given = process.env.SANDLOT_TEST_BASE_EROFS;
+  const base = given === undefined ? await makeTinyBase(of.root) : ({ kind: "erofs", path: given } as const);
+  return { caller, base };
+}
 
 export async function sh(...cmd: string[]): Promise<string> {
   const child = Bun.spawn(cmd, { stdout: "pipe", stderr: "pipe" });

@@ -12,6 +12,7 @@ import type {
   Seal,
   StartMachine,
 } from "@sandlot/runtime-contract";
+import { makeBareRoot, sh } from "@sandlot/runtime-contract/bare-host";
 import { silentLogger } from "@sandlot/telemetry";
 import { type FirecrackerRuntimeConfig, startFirecrackerRuntime } from "../src/index";
 import { Control } from "./fake/control";
@@ -26,17 +27,6 @@ export function canRunFakes(): string | undefined {
   for (const tool of ["ip", "nsenter", "mkfs.ext4", "mkfs.erofs"])
     if (Bun.which(tool, { PATH: "/usr/sbin:/sbin:/usr/bin:/bin" }) === null) return `no ${tool}`;
   return undefined;
-}
-
-async function sh(...cmd: string[]): Promise<string> {
-  const child = Bun.spawn(cmd, { stdout: "pipe", stderr: "pipe" });
-  const [out, err, code] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ]);
-  if (code !== 0) throw new Error(`${cmd.join(" ")}: ${err}`);
-  return out;
 }
 
 export type Sealed = { readonly seal: Seal; readonly dir: string; readonly layers: readonly LayerRef[] };
@@ -72,10 +62,9 @@ export class Harness implements AsyncDisposable {
   }
 
   static async make(letter: string, extra: Partial<FirecrackerRuntimeConfig> = {}): Promise<Harness> {
-    const tag = letter + (process.pid % 36 ** 3).toString(36).padStart(3, "0");
-    const root = await mkdtemp(join("/var/tmp", `sandlot-${tag}-`));
-    await chmod(root, 0o755);
-    for (const dir of ["node", "control", "kernel/boot", "guest-layer/usr/lib/sandlot", "layer"])
+    const { tag, root, nodeDir } = await makeBareRoot(letter);
+    await chmod(root, 0o755); // the fake runs as a machine's own user
+    for (const dir of ["control", "kernel/boot", "guest-layer/usr/lib/sandlot", "layer"])
       await mkdir(join(root, dir), { recursive: true });
     await writeFile(join(root, "guest-layer/usr/lib/sandlot/init"), "guest init");
     await writeFile(join(root, "layer/file"), "a layer");
@@ -86,7 +75,7 @@ export class Harness implements AsyncDisposable {
     await writeFile(join(root, "vm-init"), "an init");
     await writeFile(join(root, "kvm"), "");
     const config = {
-      nodeDir: join(root, "node"),
+      nodeDir,
       tag,
       guestLayerDir: join(root, "guest-layer"),
       kernelDir: join(root, "kernel"),

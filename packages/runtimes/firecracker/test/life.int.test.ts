@@ -1,38 +1,19 @@
 /** A machine from start to end, over the fake. */
-import { afterAll, beforeAll, describe, expect, it } from "bun:test";
+import { expect, it } from "bun:test";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Machine, MachineSlot, Runtime } from "@sandlot/runtime-contract";
 import type { FirecrackerMachine } from "../src/machine";
-import { canRunFakes, Harness, LIMITS, TEST_MS } from "./harness";
+import { LIMITS, TEST_MS } from "./harness";
+import { overFake } from "./over-fake";
 
-const missing = canRunFakes();
-
-describe.skipIf(missing !== undefined)(`firecracker over its fake ${missing ?? ""}`, () => {
-  let harness: Harness;
-  let runtime: Runtime;
-  beforeAll(async () => {
-    harness = await Harness.make("f");
-    runtime = await harness.open();
-  });
-  afterAll(async () => {
-    await runtime.sweep(new Set());
-    await runtime[Symbol.asyncDispose]();
-    expect(await harness.residue()).toEqual([]);
-    await harness[Symbol.asyncDispose]();
-  }, TEST_MS);
-
-  async function start(slot: MachineSlot): Promise<Machine> {
-    return runtime.start(harness.request(slot), AbortSignal.timeout(TEST_MS));
-  }
-
+overFake("firecracker", "f", (suite) => {
   it(
     "is found usable by a trial machine",
     async () => {
-      const probe = await runtime.probe(AbortSignal.timeout(TEST_MS));
+      const probe = await suite.runtime.probe(AbortSignal.timeout(TEST_MS));
       expect(probe).toMatchObject({ usable: true, problems: [] });
-      expect(runtime.facts).toMatchObject({ acceleration: "kvm", kernel: "6.1.0-fake" });
-      expect(await harness.residue()).toEqual([]);
+      expect(suite.runtime.facts).toMatchObject({ acceleration: "kvm", kernel: "6.1.0-fake" });
+      expect(await suite.harness.residue()).toEqual([]);
     },
     TEST_MS,
   );
@@ -40,10 +21,10 @@ describe.skipIf(missing !== undefined)(`firecracker over its fake ${missing ?? "
   it(
     "starts within the rules, freezes, thaws and ends without a trace",
     async () => {
-      await using slot = await harness.lease();
-      harness.control.takeAsked();
-      const machine = await start(slot);
-      const asked = harness.control.takeAsked();
+      await using slot = await suite.harness.lease();
+      suite.harness.control.takeAsked();
+      const machine = await suite.start(slot);
+      const asked = suite.harness.control.takeAsked();
       expect(asked.flatMap(({ wrongs }) => wrongs)).toEqual([]);
       expect(asked.map(({ request }) => request).filter((name) => name !== "GET /")).toEqual([
         "jailer",
@@ -58,7 +39,7 @@ describe.skipIf(missing !== undefined)(`firecracker over its fake ${missing ?? "
         mem_size_mib: LIMITS.memoryMiB,
         track_dirty_pages: true,
       });
-      const guest = harness.guest(machine);
+      const guest = suite.harness.guest(machine);
       expect(await guest.state()).toMatchObject({ frozen: false, hostname: "box1", pidsMax: 64 });
       await machine.freeze();
       await machine.freeze();
@@ -72,7 +53,7 @@ describe.skipIf(missing !== undefined)(`firecracker over its fake ${missing ?? "
       await machine.end();
       await machine.end();
       expect(await machine.ended).toEqual({ exitCode: 137, outOfMemory: false });
-      expect(await harness.residue()).toEqual([]);
+      expect(await suite.harness.residue()).toEqual([]);
     },
     TEST_MS,
   );
@@ -80,9 +61,9 @@ describe.skipIf(missing !== undefined)(`firecracker over its fake ${missing ?? "
   it(
     "lies in its own cgroups, with its own user and a tap that is its own",
     async () => {
-      await using slot = await harness.lease();
-      const machine = await start(slot);
-      const line = harness.control.takeAsked().find(({ request }) => request === "jailer")?.body as string[];
+      await using slot = await suite.harness.lease();
+      const machine = await suite.start(slot);
+      const line = suite.harness.control.takeAsked().find(({ request }) => request === "jailer")?.body as string[];
       const uid = Number(line[line.indexOf("--uid") + 1]);
       expect(uid).toBeGreaterThanOrEqual(0x7f00_0000);
       expect(line).toContain("memory.limit_in_bytes=83886080");
@@ -112,11 +93,11 @@ describe.skipIf(missing !== undefined)(`firecracker over its fake ${missing ?? "
         [137, 1, true],
         [3, 1, false],
       ] as const) {
-        await using slot = await harness.lease();
-        const machine = await start(slot);
-        await harness.guest(machine).ask("exit", { code, oomKills });
+        await using slot = await suite.harness.lease();
+        const machine = await suite.start(slot);
+        await suite.harness.guest(machine).ask("exit", { code, oomKills });
         expect(await machine.ended).toEqual({ exitCode: code, outOfMemory });
-        expect(await runtime.list()).toEqual([]);
+        expect(await suite.runtime.list()).toEqual([]);
         await machine.end();
       }
     },
@@ -126,17 +107,19 @@ describe.skipIf(missing !== undefined)(`firecracker over its fake ${missing ?? "
   it(
     "refuses a second machine of one name, and names that could leave the directory",
     async () => {
-      await using slot = await harness.lease();
-      const machine = await start(slot);
-      const again = { ...harness.request(slot), machineId: machine.machineId };
-      await expect(runtime.start(again, AbortSignal.timeout(TEST_MS))).rejects.toMatchObject({
+      await using slot = await suite.harness.lease();
+      const machine = await suite.start(slot);
+      const again = { ...suite.harness.request(slot), machineId: machine.machineId };
+      await expect(suite.runtime.start(again, AbortSignal.timeout(TEST_MS))).rejects.toMatchObject({
         code: "firecracker_exists",
       });
       for (const wrong of [{ machineId: "../x" }, { hostname: "a b" }])
-        await expect(runtime.start(harness.request(slot, wrong), AbortSignal.timeout(TEST_MS))).rejects.toMatchObject({
+        await expect(
+          suite.runtime.start(suite.harness.request(slot, wrong), AbortSignal.timeout(TEST_MS)),
+        ).rejects.toMatchObject({
           code: "firecracker_bad_request",
         });
-      expect((await runtime.list()).length).toBe(1);
+      expect((await suite.runtime.list()).length).toBe(1);
       await machine.end();
     },
     TEST_MS,
@@ -145,19 +128,23 @@ describe.skipIf(missing !== undefined)(`firecracker over its fake ${missing ?? "
   it(
     "is found again by another node process, with what it was",
     async () => {
-      await using slot = await harness.lease();
-      const machine = await start(slot);
+      await using slot = await suite.harness.lease();
+      const machine = await suite.start(slot);
       await machine.freeze();
-      const later = await harness.open();
+      const later = await suite.harness.open();
       const [found] = await later.list();
-      expect(found).toMatchObject({ machineId: machine.machineId, address: slot.address, layers: harness.layers });
+      expect(found).toMatchObject({
+        machineId: machine.machineId,
+        address: slot.address,
+        layers: suite.harness.layers,
+      });
       await found?.thaw();
-      expect((await harness.guest(machine).state()).frozen).toBe(false);
+      expect((await suite.harness.guest(machine).state()).frozen).toBe(false);
       await later.sweep(new Set([machine.machineId]));
       expect((await later.list()).length).toBe(1);
       await later.sweep(new Set());
       expect((await machine.ended).exitCode).toBe(137);
-      expect(await harness.residue()).toEqual([]);
+      expect(await suite.harness.residue()).toEqual([]);
       await later[Symbol.asyncDispose]();
       await machine.end();
     },
@@ -167,11 +154,11 @@ describe.skipIf(missing !== undefined)(`firecracker over its fake ${missing ?? "
   it(
     "tells the guest what it may know of itself",
     async () => {
-      await using slot = await harness.lease();
-      const machine = await start(slot);
-      harness.control.takeAsked();
+      await using slot = await suite.harness.lease();
+      const machine = await suite.start(slot);
+      suite.harness.control.takeAsked();
       await machine.setMetadata?.({ instanceID: "i1", accessTokenHash: "ab" });
-      expect(harness.control.takeAsked().at(-1)).toMatchObject({
+      expect(suite.harness.control.takeAsked().at(-1)).toMatchObject({
         request: "PUT /mmds",
         body: { instanceID: "i1", accessTokenHash: "ab" },
         wrongs: [],
@@ -184,11 +171,11 @@ describe.skipIf(missing !== undefined)(`firecracker over its fake ${missing ?? "
   it(
     "keeps a guest from filling the host's disk by its console",
     async () => {
-      await using slot = await harness.lease();
-      const machine = await start(slot);
-      const guest = harness.guest(machine);
+      await using slot = await suite.harness.lease();
+      const machine = await suite.start(slot);
+      const guest = suite.harness.guest(machine);
       for (let round = 0; round < 3; round += 1) await guest.ask("say", { text: "x".repeat(1 << 20) });
-      const path = join(harness.config.nodeDir, "machines", machine.machineId, "console.log");
+      const path = join(suite.harness.config.nodeDir, "machines", machine.machineId, "console.log");
       await (machine as FirecrackerMachine).look(); // what it does every 2 s
       expect(Bun.file(path).size).toBeLessThan(1 << 20);
       await guest.ask("exit", { code: 7 });

@@ -1,10 +1,8 @@
 /** Brings a real Firecracker to the conformance suite, where there is one. */
-import { cp, mkdir, mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import { systemClock } from "@sandlot/lifetime";
-import { bareHost, makeTinyBase, sh } from "@sandlot/runtime-contract/bare-host";
+import { bareHost, furnishGuestLayer, makeBareRoot, sh } from "@sandlot/runtime-contract/bare-host";
 import type { ConformanceHarness } from "@sandlot/runtime-contract/conformance";
-import { compileStandIn } from "@sandlot/runtime-contract/stand-in";
 import { silentLogger } from "@sandlot/telemetry";
 import { type FirecrackerRuntimeConfig, loadVersionsFile, startFirecrackerRuntime } from "../src/index";
 
@@ -32,23 +30,16 @@ export async function whyNoRealMachines(): Promise<string | undefined> {
 }
 
 export async function realHarness(letter: string): Promise<ConformanceHarness> {
-  const tag = letter + (process.pid % 36 ** 3).toString(36).padStart(3, "0");
-  const root = await mkdtemp(join("/var/tmp", `sandlot-${tag}-`));
-  const nodeDir = join(root, "node");
+  const { tag, root, nodeDir } = await makeBareRoot(letter);
   const guestInitPath = join(root, "vm-init");
-  await mkdir(nodeDir, { recursive: true });
   await sh(process.execPath, GUEST_INIT, guestInitPath);
   await sh(process.execPath, GUEST_LAYER, root);
-  const standIn = join(root, "guest-layer/usr/lib/sandlot/envd");
-  await compileStandIn(standIn);
-  const caller = join(root, "caller");
-  await cp(standIn, caller);
-  const given = process.env.SANDLOT_TEST_BASE_EROFS;
-  const base = given === undefined ? await makeTinyBase(root) : ({ kind: "erofs", path: given } as const);
+  const guestLayerDir = join(root, "guest-layer");
+  const { caller, base } = await furnishGuestLayer({ root, guestLayerDir });
   const config: FirecrackerRuntimeConfig = {
     nodeDir,
     tag,
-    guestLayerDir: join(root, "guest-layer"),
+    guestLayerDir,
     kernelDir: process.env.SANDLOT_TEST_KERNEL ?? "",
     guestInitPath,
     ...(await loadVersionsFile(process.env.SANDLOT_TEST_FIRECRACKER ?? "")),

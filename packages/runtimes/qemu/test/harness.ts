@@ -1,10 +1,8 @@
 /** Brings a real QEMU runtime to the conformance suite: own node directory, own tag, bare slots without uplink. */
-import { cp, mkdir, mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import { systemClock } from "@sandlot/lifetime";
-import { bareHost, killLauncher, makeTinyBase, sh } from "@sandlot/runtime-contract/bare-host";
+import { bareHost, furnishGuestLayer, killLauncher, makeBareRoot, sh } from "@sandlot/runtime-contract/bare-host";
 import type { ConformanceHarness, Traits } from "@sandlot/runtime-contract/conformance";
-import { compileStandIn } from "@sandlot/runtime-contract/stand-in";
 import { silentLogger } from "@sandlot/telemetry";
 import { buildQemuRuntime } from "../build";
 import { type QemuRuntimeConfig, startQemuRuntime } from "../src/index";
@@ -31,28 +29,20 @@ export const QEMU_TRAITS: Traits = {
 
 export type QemuHarness = ConformanceHarness & { readonly config: QemuRuntimeConfig };
 
-/** @param letter tells the harnesses of one process apart; other processes on this host may run the same tests now */
 export async function qemuHarness(letter: string, extra: Partial<QemuRuntimeConfig> = {}): Promise<QemuHarness> {
-  const tag = letter + (process.pid % 36 ** 3).toString(36).padStart(3, "0");
-  const root = await mkdtemp(join("/var/tmp", `sandlot-${tag}-`));
-  const nodeDir = join(root, "node");
+  const { tag, root, nodeDir } = await makeBareRoot(letter);
   const guestInitPath = join(root, "vm-init");
-  await mkdir(nodeDir, { recursive: true });
   await buildQemuRuntime(root);
   await sh(process.execPath, GUEST_INIT, guestInitPath);
   await sh(process.execPath, GUEST_LAYER, root);
-  const standIn = join(root, "guest-layer/usr/lib/sandlot/envd");
-  await compileStandIn(standIn);
-  const caller = join(root, "caller");
-  await cp(standIn, caller);
-  const given = process.env.SANDLOT_TEST_BASE_EROFS;
-  const base = given === undefined ? await makeTinyBase(root) : ({ kind: "erofs", path: given } as const);
+  const guestLayerDir = join(root, "guest-layer");
+  const { caller, base } = await furnishGuestLayer({ root, guestLayerDir });
   const config: QemuRuntimeConfig = {
     nodeDir,
     tag,
     launcherPath: join(root, "vm-launcher"),
     memoryLibraryPath: join(root, "vm-memory.so"),
-    guestLayerDir: join(root, "guest-layer"),
+    guestLayerDir,
     kernelDir: process.env.SANDLOT_TEST_KERNEL ?? "",
     guestInitPath,
     cacheDir: join(root, "cache"),
