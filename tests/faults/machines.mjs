@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
-const read = (path) => {
+export const read = (path) => {
   try {
     return readFileSync(path, "utf8");
   } catch {
@@ -19,7 +19,7 @@ export function pidsOf(words) {
 }
 
 /** The first process of the machine that a process belongs to. */
-function initOf(pid) {
+export function initOf(pid) {
   for (let at = pid; Number(at) > 1; at = /^PPid:\s+(\d+)/m.exec(read(`/proc/${at}/status`))?.[1] ?? "0") {
     if (/^NSpid:.*\t1$/m.test(read(`/proc/${at}/status`))) return Number(at);
   }
@@ -34,4 +34,15 @@ export async function dropFrozen(words) {
   while (pidsOf(words).length > 0) await sleep(5);
   await sleep(300); // the node has noticed, and has given back what the machine held
   return true;
+}
+
+/** Proportional and whole resident memory of a process and all below it, in MB. */
+export function memoryOf(pid) {
+  const own = read(`/proc/${pid}/smaps_rollup`);
+  const mb = (name) => Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(own)?.[1] ?? 0) / 1024;
+  const children = read(`/proc/${pid}/task/${pid}/children`).split(" ").filter(Boolean);
+  return children.map(memoryOf).reduce((sum, { pss, rss }) => ({ pss: sum.pss + pss, rss: sum.rss + rss }), {
+    pss: mb("Pss"),
+    rss: mb("Rss"),
+  });
 }

@@ -29,7 +29,8 @@ export async function containerHarness(
   const { tag, root, nodeDir } = await makeBareRoot(letter);
   await buildContainerRuntime(root);
   const guestLayerDir = join(root, "guest-layer");
-  const { caller, base } = await furnishGuestLayer({ root, guestLayerDir });
+  const baseErofs = process.env.SANDLOT_TEST_BASE_EROFS;
+  const { caller, base } = await furnishGuestLayer({ root, guestLayerDir, baseErofs });
   const criuPath = testCriu();
   const config: ContainerRuntimeConfig = {
     nodeDir,

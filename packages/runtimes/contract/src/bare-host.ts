@@ -25,13 +25,15 @@ export async function makeBareRoot(letter: string): Promise<BareRoot> {
 export async function furnishGuestLayer(of: {
   root: string;
   guestLayerDir: string;
+  /** An image to use; without one, a tiny base of the host's own programs is made. */
+  baseErofs: string | undefined;
 }): Promise<{ caller: string; base: LayerRef }> {
   const standIn = join(of.guestLayerDir, "usr/lib/sandlot/envd");
   await compileStandIn(standIn);
   const caller = join(of.root, "caller");
   await cp(standIn, caller);
-  const given = process.env.SANDLOT_TEST_BASE_EROFS;
-  const base = given === undefined ? await makeTinyBase(of.root) : ({ kind: "erofs", path: given } as const);
+  const base: LayerRef =
+    of.baseErofs === undefined ? await makeTinyBase(of.root) : { kind: "erofs", path: of.baseErofs };
   return { caller, base };
 }
 

@@ -35,7 +35,8 @@ export async function realHarness(letter: string): Promise<ConformanceHarness> {
   await sh(process.execPath, GUEST_INIT, guestInitPath);
   await sh(process.execPath, GUEST_LAYER, root);
   const guestLayerDir = join(root, "guest-layer");
-  const { caller, base } = await furnishGuestLayer({ root, guestLayerDir });
+  const baseErofs = process.env.SANDLOT_TEST_BASE_EROFS;
+  const { caller, base } = await furnishGuestLayer({ root, guestLayerDir, baseErofs });
   const config: FirecrackerRuntimeConfig = {
     nodeDir,
     tag,

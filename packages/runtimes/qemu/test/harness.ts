@@ -36,7 +36,8 @@ export async function qemuHarness(letter: string, extra: Partial<QemuRuntimeConf
   await sh(process.execPath, GUEST_INIT, guestInitPath);
   await sh(process.execPath, GUEST_LAYER, root);
   const guestLayerDir = join(root, "guest-layer");
-  const { caller, base } = await furnishGuestLayer({ root, guestLayerDir });
+  const baseErofs = process.env.SANDLOT_TEST_BASE_EROFS;
+  const { caller, base } = await furnishGuestLayer({ root, guestLayerDir, baseErofs });
   const config: QemuRuntimeConfig = {
     nodeDir,
     tag,
