@@ -4,8 +4,8 @@
 import { readdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { memoryOf, read } from "@sandlot/tests/machines";
 import { Sandbox } from "e2b";
-import { memoryOf, read } from "./machines.mjs";
 import { mapBounded, quantile, report, reportTimes, timed } from "./support.mjs";
 
 const { values } = parseArgs({ options: { count: { type: "string", default: "200" } } });

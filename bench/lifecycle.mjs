@@ -5,8 +5,8 @@ import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { dropFrozen, initOf, memoryOf, pidsOf } from "@sandlot/tests/machines";
 import { Sandbox } from "e2b";
-import { dropFrozen, initOf, memoryOf, pidsOf } from "./machines.mjs";
 import { quantile, report, reportTimes, timed } from "./support.mjs";
 
 const { values } = parseArgs({

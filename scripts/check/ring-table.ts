@@ -71,7 +71,7 @@ export const MAY: Readonly<Record<string, readonly string[]>> = {
   // Clients have no private doors.
   tests: ["contracts"],
   // The proxy is measured alone.
-  bench: ["stack", "proxy", "telemetry"],
+  bench: ["stack", "proxy", "telemetry", "tests"],
   scripts: ["*"],
 };
 
