@@ -15,6 +15,7 @@
 
 #define CLOSED_MS 1000 /* the port's signal wakes us before; this is for one that got lost */
 #define TELL_MS 2000   /* how long the host may leave an answer unread until it is dropped */
+#define OPENING_MS 200 /* how long a port may look closed after a request has come: that it was opened anew is told by another queue than its bytes */
 
 static struct line line;
 static struct answer answer;
@@ -22,7 +23,8 @@ static struct answer answer;
 /* All of it or, when the host does not read, none that matters: it will find the mark again. */
 static void tell(int fd, const void *bytes, size_t count) {
     const unsigned char *at = bytes;
-    for (uint64_t until = monotonic_ms() + TELL_MS; count > 0;) {
+    uint64_t began = monotonic_ms();
+    while (count > 0) {
         ssize_t wrote = write(fd, at, count > 4096 ? 4096 : count);
         if (wrote > 0) {
             at += wrote;
@@ -30,10 +32,13 @@ static void tell(int fd, const void *bytes, size_t count) {
             continue;
         }
         if (wrote < 0 && errno == EINTR) continue;
-        if ((wrote < 0 && errno != EAGAIN) || monotonic_ms() > until) return;
+        uint64_t waited = monotonic_ms() - began;
+        if ((wrote < 0 && errno != EAGAIN) || waited > TELL_MS) return;
         struct pollfd wait = {.fd = fd, .events = POLLOUT};
         poll(&wait, 1, 20);
-        if ((wait.revents & POLLHUP) != 0) return;
+        if ((wait.revents & POLLHUP) == 0) continue;
+        if (waited > OPENING_MS) return;
+        sleep_ms(1);
     }
 }
 

@@ -2,8 +2,10 @@
 export const limits = {
   /** How long a guest may take until its agent answers, from connecting on, in milliseconds; 3 s are normal under emulation on a quiet machine. */
   helloMs: 60_000,
-  /** After so long an unanswered hello is said again, in milliseconds. */
-  helloAgainMs: 2_000,
+  /** After so long an unanswered hello is said again, in milliseconds; after twice as long each next time. */
+  helloAgainMs: 100,
+  /** At most so long until it is said again, in milliseconds. */
+  helloAgainMostMs: 2_000,
   /** How long any other answer may take, in milliseconds; the guest gives up by itself after 5 s. */
   answerMs: 10_000,
   /** Rest between two tries to connect, in milliseconds. */

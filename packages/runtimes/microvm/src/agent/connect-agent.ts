@@ -54,8 +54,8 @@ async function sayHello(
   of: { leftMs: () => number; waitedMs: number; signal: AbortSignal },
 ): Promise<GuestHello> {
   const nonce = randomBytes(16);
-  for (;;) {
-    const withinMs = Math.min(of.leftMs(), limits.helloAgainMs);
+  for (let againMs: number = limits.helloAgainMs; ; againMs = Math.min(2 * againMs, limits.helloAgainMostMs)) {
+    const withinMs = Math.min(of.leftMs(), againMs);
     const answer = await session.ask({ what: "hello", payload: nonce, withinMs, signal: of.signal }).catch((thrown) => {
       if (of.signal.aborted || !session.isOpen) throw thrown;
       return undefined;
