@@ -79,7 +79,7 @@ export class MachineSeals {
         deviceState: { path: join(dir, STATE_NAME), inJail: `/m/${STATE_NAME}` },
         host: { accelerator: acceleration, cpuModel, tscKhz: tscKHz, kernel, hardware: HARDWARE },
         shape: record.limits,
-        layersSha256: await layersDigest(dir, layerImages),
+        digestLayers: () => layersDigest(dir, layerImages),
         checked: this.#checked,
         request,
       },

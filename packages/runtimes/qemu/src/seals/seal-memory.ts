@@ -24,7 +24,7 @@ export type SealMemory = {
   readonly monitor: Monitor;
   readonly host: SealingHost;
   readonly shape: VmShape;
-  readonly layersSha256: string;
+  readonly digestLayers: () => Promise<string>;
 };
 
 /** Where QEMU writes its devices to: the machine's own file, under the name it has in the jail. */
@@ -47,20 +47,17 @@ export async function writeMemory(
   const runs = memory.ownPages();
   const ownBytes = runs.reduce((sum, { pages }) => sum + pages, 0) * PAGE_BYTES;
   const path = join(to, SEAL_FILES.memory);
-  await writeFile(join(to, SEAL_FILES.machine), formatSealedVm({ ...of.host, qemuVersion: of.monitor.version }, of), {
-    mode: 0o644,
-  });
   if (mapped !== undefined && ownBytes < storedBytesOf(mapped.path) * DIFF_PART_MAX) {
     await linkOrCopy(mapped.path, path);
     const diff = { path: join(to, SEAL_FILES.diff), source: memory, runs, totalBytes: sizeBytes };
     await writeDiff(diff, signal);
-    return () => finish(to, mapped);
+    return () => finish(of, mapped);
   }
   const below = mapped === undefined ? {} : { below: mapped.path };
   const begun = await beginBase({ path, source: memory, runs, totalBytes: sizeBytes, ...below }, signal);
   return async (later) => {
     await begun.finish(later);
-    return finish(to, undefined);
+    return finish(of, undefined);
   };
 }
 
@@ -84,7 +81,11 @@ export async function addressOf(monitor: Monitor): Promise<number> {
 }
 
 /** All on the disk, with checksums; that of a linked file is known. */
-async function finish(to: string, linked: MappedMemory | undefined): Promise<SealedFile[]> {
+async function finish(of: SealMemory, linked: MappedMemory | undefined): Promise<SealedFile[]> {
+  const { to, host, shape, monitor } = of;
+  const layersSha256 = await of.digestLayers();
+  const about = formatSealedVm({ ...host, qemuVersion: monitor.version }, { shape, layersSha256 });
+  await writeFile(join(to, SEAL_FILES.machine), about, { mode: 0o644 });
   const names = [
     SEAL_FILES.deviceState,
     SEAL_FILES.machine,

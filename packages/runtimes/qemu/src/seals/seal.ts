@@ -22,7 +22,7 @@ export type SealMachine = {
   readonly host: SealingHost;
   readonly shape: VmShape;
   /** Of the tables of the layers disk. */
-  readonly layersSha256: string;
+  readonly digestLayers: () => Promise<string>;
   readonly checked: CheckedFiles;
   readonly request: SealRequest;
 };
