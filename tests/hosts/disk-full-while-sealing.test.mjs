@@ -1,49 +1,21 @@
 // The disk fills up while a sandbox is being paused: the pause is refused in words, the sandbox runs on unharmed with all
 // its memory and files, nothing of the attempt stays, and once there is room the same pause works.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-  statfsSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { until } from "../e2e/support.mjs";
-import { startOwnInstallation } from "../faults/own-installation.mjs";
+import { startOnSmallDisk } from "./small-disk.mjs";
 
-const SIZE = 3 * 1024 ** 3;
-let place;
-let disk;
+let small;
 let own;
 
 before(async () => {
-  place = mkdtempSync(join(tmpdir(), "sandlot-seal-"));
-  chmodSync(place, 0o711);
-  const image = join(place, "image");
-  disk = join(place, "disk");
-  writeFileSync(image, "");
-  truncateSync(image, SIZE);
-  execFileSync("mkfs.ext4", ["-q", "-m", "0", image]);
-  mkdirSync(disk);
-  execFileSync("mount", ["-o", "loop", image, disk]);
   // Without a watermark, so that it is the disk that says no and not our own foresight.
-  own = await startOwnInstallation({ parent: disk, flags: ["--warm", "1", "--disk-reserve", "0"] });
+  small = await startOnSmallDisk({ flags: ["--warm", "1", "--disk-reserve", "0"] });
+  own = small.own;
 });
-after(async () => {
-  try {
-    if (own !== undefined) assert.deepEqual(await own.end(), []);
-  } finally {
-    execFileSync("umount", ["-l", disk]);
-    rmSync(place, { recursive: true, force: true });
-  }
-});
+after(() => small?.end());
 
 test("a pause on a full disk is refused, the sandbox goes on, and the pause works once there is room", async () => {
   const sandbox = await own.create({ timeoutMs: 600_000 });
@@ -59,9 +31,7 @@ test("a pause on a full disk is refused, the sandbox goes on, and the pause work
 
   const builds = () => readdirSync(join(own.dataDir, "artifacts/builds")).length;
   const before = builds();
-  const ballast = join(disk, "ballast");
-  const { bavail, bsize } = statfsSync(disk);
-  execFileSync("fallocate", ["-l", String(Math.floor(bavail * bsize - 120 * 1024 ** 2)), ballast]);
+  small.fillTo(120 * 1024 ** 2);
   const thrown = await sandbox.pause({ requestTimeoutMs: 60_000 }).then(
     () => assert.fail("it was paused on a full disk"),
     (error) => error,
@@ -75,7 +45,7 @@ test("a pause on a full disk is refused, the sandbox goes on, and the pause work
   assert.equal(builds(), before);
   assert.deepEqual(readdirSync(join(own.dataDir, "artifacts/staging")), []);
 
-  rmSync(ballast);
+  small.empty();
   await sandbox.pause({ requestTimeoutMs: 60_000 });
   await sandbox.connect({ timeoutMs: 600_000 });
   assert.equal((await beat()).split(" ")[0], hash);

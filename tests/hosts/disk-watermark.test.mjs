@@ -1,38 +1,17 @@
 // The disk under an installation fills up. Sandboxes are promised more disk than there is, so the node must stop starting
 // new ones while those that run still have room, say so, and go on once there is room again.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statfsSync, truncateSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { startOwnInstallation } from "../faults/own-installation.mjs";
+import { DISK_BYTES, startOnSmallDisk } from "./small-disk.mjs";
 
-const SIZE = 3 * 1024 ** 3;
-let place;
-let disk;
+let small;
 let own;
 
 before(async () => {
-  place = mkdtempSync(join(tmpdir(), "sandlot-disk-"));
-  chmodSync(place, 0o711);
-  const image = join(place, "image");
-  disk = join(place, "disk");
-  writeFileSync(image, "");
-  truncateSync(image, SIZE);
-  execFileSync("mkfs.ext4", ["-q", "-m", "0", image]);
-  mkdirSync(disk);
-  execFileSync("mount", ["-o", "loop", image, disk]);
-  own = await startOwnInstallation({ parent: disk, flags: ["--warm", "1"] });
+  small = await startOnSmallDisk({ flags: ["--warm", "1"] });
+  own = small.own;
 });
-after(async () => {
-  try {
-    if (own !== undefined) assert.deepEqual(await own.end(), []);
-  } finally {
-    execFileSync("umount", ["-l", disk]);
-    rmSync(place, { recursive: true, force: true });
-  }
-});
+after(() => small?.end());
 
 const createByHand = () =>
   fetch(`${own.connection.apiUrl}/sandboxes`, {
@@ -52,10 +31,7 @@ async function diskFinding() {
 test("below the watermark nothing new starts, what runs goes on, and room cures it", async () => {
   const sandbox = await own.create();
   assert.notEqual((await diskFinding()).state, "problem");
-  const ballast = join(disk, "ballast");
-  const { bavail, bsize } = statfsSync(disk);
-  const leave = SIZE * 0.03; // of the 5 % that must stay free
-  execFileSync("fallocate", ["-l", String(Math.floor(bavail * bsize - leave)), ballast]);
+  small.fillTo(DISK_BYTES * 0.03); // of the 5 % that must stay free
 
   const refused = await createByHand();
   assert.equal(refused.status, 503);
@@ -66,7 +42,7 @@ test("below the watermark nothing new starts, what runs goes on, and room cures 
   await sandbox.commands.run("head -c 8000000 /dev/urandom > kept && sync");
   assert.equal((await sandbox.commands.run("wc -c < kept")).stdout.trim(), "8000000");
 
-  rmSync(ballast);
+  small.empty();
   const again = await createByHand();
   assert.equal(again.status, 201);
   assert.equal(JSON.parse(await own.sandlot("status", "--json")).disk.isLow, false);
