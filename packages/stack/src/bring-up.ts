@@ -48,6 +48,9 @@ export async function bringUp(of: BringUp): Promise<void> {
   await requireFreePorts(settings, paths);
   for (const dir of [paths.root, paths.run, paths.logs, paths.artifacts, paths.node])
     mkdirSync(dir, { recursive: true });
+  mkdirSync(paths.buildCache, { recursive: true });
+  // What sandboxes and builds hold is for no other user of the host; also where an older version left it open.
+  for (const dir of [paths.artifacts, paths.buildCache, paths.node]) chmodSync(dir, 0o700);
   mkdirSync(paths.registry, { recursive: true, mode: 0o700 });
   chownSync(paths.registry, NOBODY, NOBODY);
   const registryConfig = readFileSync(join(CHECKOUT, "packages/stack/registry.yml"));

@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Runtime } from "@sandlot/runtime-contract";
 import { Cgroups, CONTAINER_IDS, IdRanges, readCgroupLayout, runLauncher } from "@sandlot/runtime-host";
@@ -30,6 +30,8 @@ export async function startContainerRuntime(
     devices: join(nodeDir, "devices"),
   };
   await Promise.all(Object.values(dirs).map((dir) => mkdir(dir, { recursive: true, mode: 0o755 })));
+  // Files of sandboxes lie mounted there. Their own launchers pass as root, and inside nobody comes by these paths.
+  for (const dir of [dirs.machines, dirs.uppers, dirs.layers]) await chmod(dir, 0o700);
   const host = await readCgroupLayout();
   const layout = config.forceCgroupsV1 === true ? { ...host, v2: undefined } : host;
   const cgroups = new Cgroups({

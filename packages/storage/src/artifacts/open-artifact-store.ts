@@ -1,5 +1,5 @@
 /** The artifact store of a node: a directory, and an object store behind it when there is one. */
-import { mkdir, rename, rm, stat } from "node:fs/promises";
+import { chmod, mkdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { KeyedLock } from "@sandlot/lifetime";
 import { type Logger, silentLogger } from "@sandlot/telemetry";
@@ -33,6 +33,7 @@ export async function openArtifactStore(of: OpenArtifactStore): Promise<Artifact
   const { builds, layers, guest, staging, verified: markers, pending } = layout;
   for (const directory of [builds, layers, guest, staging, markers, pending])
     await mkdir(directory, { recursive: true, mode: 0o755 });
+  await chmod(of.directory, 0o700); // what sandboxes have written, and their memory, is for no other user of the host
   await emptyStaging(layout);
   const { remote, logger = silentLogger } = of;
   const holds = new Holds();
