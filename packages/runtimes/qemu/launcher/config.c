@@ -53,6 +53,8 @@ static void set_key(void *to, const char *key, const char *value) {
         out->mtu = parse_number(key, value);
     } else if (strcmp(key, "file_mib") == 0) {
         out->file_mib = parse_number(key, value);
+    } else if (strcmp(key, "state_kib") == 0) {
+        out->state_kib = parse_number(key, value);
     } else if (strcmp(key, "kvm") == 0) {
         out->kvm = parse_number(key, value) != 0;
     } else if (strcmp(key, "await_notice") == 0) {

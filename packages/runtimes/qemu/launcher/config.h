@@ -37,6 +37,7 @@ struct config {
     unsigned uid;
     unsigned mtu;
     unsigned file_mib;  /* no file may become larger by the VMM's writing */
+    unsigned state_kib; /* of /m/state, which the VMM may write; none for 0 */
     bool kvm;           /* it sees /dev/kvm */
     bool await_notice;  /* ready only when the guest says so; otherwise when the VMM runs */
 };

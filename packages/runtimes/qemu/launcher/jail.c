@@ -34,6 +34,21 @@ static void bind_file(const struct file *file) {
     free(at);
 }
 
+/* A file that the VMM may write, in a bounded memory of its own: on a disk it could become as large as the machine's. It is charged
+ * to the machine's cgroup, gone with the VMM, and root of the host finds it as /proc/<VMM>/root/m/state. */
+static void make_state(const struct config *config) {
+    char *size = format_path("size=%uk,nr_inodes=4,mode=0700", config->state_kib);
+    if (mkdir("m/room", 0700) < 0 || mount("state", "m/room", "tmpfs", WHOLE, size) < 0) fail_errno("jail", "state");
+    free(size);
+    int to = open("m/state", O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+    int from = open("m/room/state", O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+    if (to < 0 || from < 0 || fchown(from, config->uid, config->uid) < 0) fail_errno("jail", "state");
+    close(to);
+    close(from);
+    if (mount("m/room/state", "m/state", NULL, MS_BIND, NULL) < 0) fail_errno("jail", "state");
+    if (umount2("m/room", MNT_DETACH) < 0 || rmdir("m/room") < 0) fail_errno("jail", "state's room");
+}
+
 static void make_root(const struct config *config) {
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) fail_errno("jail", "private mounts");
     if (mount(config->tree, config->tree, NULL, MS_BIND, NULL) < 0 || chdir(config->tree) < 0) fail_errno("jail", "%s", config->tree);
@@ -43,6 +58,7 @@ static void make_root(const struct config *config) {
     if (config->kvm) make_device("dev/kvm", 10, 232);
     if (mount("m", "m", "tmpfs", WHOLE, "size=64k,nr_inodes=512,mode=0755") < 0) fail_errno("jail", "m");
     for (size_t i = 0; i < config->bind_count; i++) bind_file(&config->binds[i]);
+    if (config->state_kib > 0) make_state(config);
     if (syscall(SYS_pivot_root, ".", ".") < 0) fail_errno("jail", "pivot_root");
     if (umount2(".", MNT_DETACH) < 0 || chdir("/") < 0) fail_errno("jail", "the host's root stays");
     static const char *const parts[] = {"/dev", "/m", "/"};

@@ -13,7 +13,7 @@ export const ROMS_IN_TREE = "/usr/share/qemu";
 export const LIBRARY_IN_TREE = "/usr/lib/vm-memory.so";
 
 /** What a bound file is called inside: `/m/<name>`. */
-export type BoundName = "kernel" | "initramfs" | "memory" | "state";
+export type BoundName = "kernel" | "initramfs" | "memory";
 
 export type QemuPlan = {
   readonly acceleration: Acceleration;

@@ -1,5 +1,5 @@
 /** From a request to files in the machine's directory and a command line. Starts nothing. */
-import { chmod, chown, copyFile, writeFile } from "node:fs/promises";
+import { chmod, copyFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { LayerRef, StartMachine } from "@sandlot/runtime-contract";
 import type { LaunchPair } from "@sandlot/runtime-host";
@@ -11,10 +11,10 @@ import { type DiskChain, ensureEmptyOverlay, planDiskChain } from "./disk-chain"
 import type { QemuHost } from "./host";
 import type { Acceleration, MachineRecord } from "./journal";
 import { limits } from "./limits";
+import { DEVICE_STATE_MAX_BYTES } from "./seals/seal-format";
 
-/** The machine's own writable disk, and where it is told to write the state of its devices. */
+/** The machine's own writable disk. */
 export const DISK_NAME = "disk.qcow2";
-export const STATE_NAME = "state";
 /** A trial has no slot; it is told of one that nothing is plugged into. */
 const NO_SLOT = { guestCidr: "169.254.0.21/30", guestGateway: "169.254.0.22", mtu: 1500 };
 
@@ -49,12 +49,10 @@ export async function planMachine(of: {
   const files = new OpenFiles();
   const disks = await planDisks({ ...of, files });
   const cpuModel = cpuModelFor(acceleration);
-  await writeFile(join(dir, STATE_NAME), "");
-  await chown(join(dir, STATE_NAME), uid, uid);
-  const binds: [BoundName, "ro" | "rw", string][] = [["state", "rw", join(dir, STATE_NAME)]];
+  const binds: [BoundName, string][] = [];
   if (restore === undefined) {
-    binds.push(["kernel", "ro", host.kernel.vmlinuxPath], ["initramfs", "ro", host.kernel.initramfsPath]);
-  } else binds.push(["memory", "ro", restore.memoryPath]);
+    binds.push(["kernel", host.kernel.vmlinuxPath], ["initramfs", host.kernel.initramfsPath]);
+  } else binds.push(["memory", restore.memoryPath]);
   const plan: QemuPlan = {
     acceleration,
     cpuModel,
@@ -84,11 +82,12 @@ export async function planMachine(of: {
       ["kvm", acceleration === "kvm" ? 1 : undefined],
       ["preload", restore === undefined ? undefined : LIBRARY_IN_TREE],
       ["restore_state", restore?.deviceStatePath],
+      ["state_kib", DEVICE_STATE_MAX_BYTES >> 10],
       ["await_notice", restore === undefined ? 1 : undefined],
       ["file_mib", request.limits.diskMiB + Math.ceil(request.limits.diskMiB / 50) + limits.imageExtraMiB],
       ...networkPairs(request),
       ...files.all.map(({ path, mode }): LaunchPair => ["open", `${mode} ${path}`]),
-      ...binds.map(([name, mode, path]): LaunchPair => ["bind", `${mode} ${name} ${path}`]),
+      ...binds.map(([name, path]): LaunchPair => ["bind", `ro ${name} ${path}`]),
       ...qemuCommandLine(plan).map((word): LaunchPair => ["arg", word]),
     ],
   };

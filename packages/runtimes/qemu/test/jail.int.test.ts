@@ -101,6 +101,16 @@ describe.skipIf(missing !== undefined)("the jail around QEMU", () => {
     expect(String(about.uid)).toBe((await fields(one.pid)).get("Uid")?.split("\t")[0] ?? "");
   });
 
+  it("has a bound to what it may write beside its disk, and nothing else to write to", async () => {
+    const state = `/proc/${one.pid}/root/m/state`;
+    const fill = await asVmm(one, "dd", "if=/dev/zero", `of=${state}`, "bs=1M", "count=64", "conv=notrunc");
+    expect(fill).toContain("No space left on device");
+    expect((await stat(state)).size).toBeLessThanOrEqual(16 << 20);
+    expect(await asVmm(one, "truncate", "--size=0", state)).toStartWith("done");
+    for (const name of ["m/other", "other", "dev/other"])
+      expect(await asVmm(one, "touch", `/proc/${one.pid}/root/${name}`)).toStartWith("refused");
+  });
+
   it("stands in namespaces of its own, with a network that has not even a loopback up", async () => {
     for (const name of ["mnt", "net", "pid", "ipc", "uts"]) {
       const own = await readlink(`/proc/${one.pid}/ns/${name}`);

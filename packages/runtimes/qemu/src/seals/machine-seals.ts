@@ -10,7 +10,7 @@ import { RESTORE_FD } from "../descriptors";
 import type { QemuHost } from "../host";
 import type { Acceleration } from "../journal";
 import type { QemuMachine } from "../machine";
-import { STATE_NAME, type StartRequest } from "../plan-machine";
+import type { StartRequest } from "../plan-machine";
 import { sealedCpuModel } from "./processor";
 import { goOn, loadSealed, type PlannedRestore, planRestore } from "./restore";
 import { sealMachine } from "./seal";
@@ -76,7 +76,7 @@ export class MachineSeals {
         uid: record.uid,
         withMonitor: (work) => machine.withQmp(work),
         chain: record.diskChain.slice(1),
-        deviceState: { path: join(dir, STATE_NAME), inJail: `/m/${STATE_NAME}` },
+        deviceState: { path: `/proc/${vmm.pid}/root/m/state`, inJail: "/m/state" },
         host: { accelerator: acceleration, cpuModel, tscKhz: tscKHz, kernel, hardware: HARDWARE },
         shape: record.limits,
         digestLayers: () => layersDigest(dir, layerImages),

@@ -27,7 +27,7 @@ export type SealMemory = {
   readonly digestLayers: () => Promise<string>;
 };
 
-/** Where QEMU writes its devices to: the machine's own file, under the name it has in the jail. */
+/** Where QEMU writes its devices to, as the host and as QEMU find it: a file in a small memory that only its jail has. */
 export type StateFile = { readonly path: string; readonly inJail: string };
 
 /** Beyond this part of the file that it differs from, a diff costs more than it saves. */
