@@ -17,13 +17,13 @@ export function requireBuildId(buildId: string): string {
 }
 
 /**
- * Slashes divide, no part is empty, `.` or `..`, nothing is longer than a file name may be.
+ * Slashes divide, no part is empty, `.` or `..`, nothing is longer than a file name may be and what is appended to it.
  * @throws Fault `storage_bad_key`
  */
 export function requireKey(key: string): string {
   const parts = key.split("/");
   const isFine =
-    key.length <= 900 && parts.every((part) => /^[A-Za-z0-9_=+.-]{1,200}$/.test(part) && !/^\.+$/.test(part));
+    key.length <= 900 && parts.every((part) => /^[A-Za-z0-9_=+.-]{1,210}$/.test(part) && !/^\.+$/.test(part));
   if (!isFine) throw storageFaults.bad_key({ key });
   return key;
 }
@@ -31,6 +31,8 @@ export function requireKey(key: string): string {
 export const KEYS = {
   manifest: (buildId: string) => `builds/${buildId}/build.json`,
   memory: (buildId: string, name: string) => `builds/${buildId}/memory/${name}`,
+  /** The same as `packFile` makes it: how memory is put since there is that. */
+  packed: (buildId: string, name: string) => `builds/${buildId}/packed/${name}.zst`,
   build: (buildId: string) => `builds/${buildId}/`,
   layer: ({ sha256, kind }: { sha256: string; kind?: string }) => `layers/${sha256}.${kind ?? "erofs"}`,
   guest: (name: string) => `guest/${name}.tar`,

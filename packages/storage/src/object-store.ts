@@ -1,4 +1,6 @@
 /** Named, immutable-once-written bytes: a directory, or a bucket of an S3-compatible service. One conformance suite for all. */
+import type { Readable } from "node:stream";
+
 export type StoredObject = { readonly key: string; readonly sizeBytes: number; readonly changedAtMs: number };
 
 export type ObjectStore = AsyncDisposable & {
@@ -7,6 +9,8 @@ export type ObjectStore = AsyncDisposable & {
   readonly name: string;
   /** Whole or not at all, and durable when it resolves. Replaces what was there. @throws Fault `storage_unreachable` */
   putFile(of: { key: string; path: string }, signal: AbortSignal): Promise<void>;
+  /** As `putFile`, of bytes that are made meanwhile. It takes them all or destroys the stream. */
+  putStream(of: { key: string; bytes: Readable; atMostBytes: number }, signal: AbortSignal): Promise<void>;
   putBytes(of: { key: string; bytes: Uint8Array }, signal: AbortSignal): Promise<void>;
   /** Whole or not at all at `path`. @throws Fault `storage_missing`, `storage_unreachable` */
   getFile(of: { key: string; path: string }, signal: AbortSignal): Promise<void>;

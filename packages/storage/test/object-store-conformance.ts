@@ -3,6 +3,7 @@ import { expect, it } from "bun:test";
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import type { ObjectStore } from "../src/object-store";
 import { soon, tempDir } from "./fixtures";
 
@@ -40,6 +41,28 @@ export function objectStoreConformance(open: () => ObjectStore, of: { manyKeys: 
     }
     expect((await stat(join(dir.path, "from"))).size).toBe(21_000_003);
   });
+
+  it("takes streams as they are made, and nothing of one that breaks off or is called off", async () => {
+    const store = open();
+    const bytes = Buffer.alloc(9_000_000, "streamed ");
+    async function* pieces(fails: boolean): AsyncGenerator<Buffer> {
+      for (let at = 0; at < bytes.length; at += 1_000_000) yield bytes.subarray(at, at + 1_000_000);
+      if (fails) throw new Error("the source broke");
+    }
+    const put = (key: string, fails: boolean, signal = soon()): Promise<unknown> => {
+      const stream = Readable.from(pieces(fails), { objectMode: false });
+      const done = store.putStream({ key, bytes: stream, atMostBytes: bytes.length + 5_000 }, signal);
+      return done.then(
+        () => stream.destroyed,
+        (thrown) => [stream.destroyed, String(thrown.message)],
+      );
+    };
+    expect(await put("streams/whole", false)).toBe(true);
+    expect(Buffer.from(await store.getBytes("streams/whole", soon())).equals(bytes)).toBe(true);
+    expect(await put("streams/broken", true)).toEqual([true, expect.stringContaining("the source broke")]);
+    expect(await put("streams/late", false, AbortSignal.abort(new Error("enough")))).toEqual([true, "enough"]);
+    expect(await listed(store, "streams/")).toEqual(["streams/whole"]);
+  }, 20_000);
 
   it("says what is not there, and leaves no file of it", async () => {
     const store = open();

@@ -84,6 +84,28 @@ describe.each(["local", "s3"] as const)("two nodes on one %s store", (kind) => {
     await until(async () => (await keysOf(remote)).every((key) => !key.startsWith("builds/")));
   });
 
+  it("neither sends nor keeps the holes of memory, and gives them back as holes", async () => {
+    await using a = await tempDir();
+    await using b = await tempDir();
+    await makeGuestLayer(a.path);
+    await using here = await openArtifactStore({ directory: a.path, remote, restsMs });
+    const memory = Buffer.alloc(20_000_001);
+    memory.write("begins", 0);
+    memory.write("in the middle", 9_999_000);
+    await commitDraft(here, { buildId: "sparse", layer: "of sparse", memory: memory.toString("latin1") });
+    await uploaded(here);
+    let bytes = 0;
+    for await (const object of remote.list("builds/sparse/", soon())) bytes += object.sizeBytes;
+    expect(bytes).toBeLessThan(20_000);
+    await using there = await openArtifactStore({ directory: b.path, remote, restsMs });
+    const { memoryDir } = await there.load("sparse", soon());
+    const path = join(memoryDir ?? "", "pages-1.img");
+    expect((await readFile(path)).equals(memory)).toBe(true);
+    expect((await stat(path)).blocks * 512).toBeLessThan(100_000);
+    await here.remove(["sparse"], soon());
+    await until(async () => (await keysOf(remote)).every((key) => !key.startsWith("builds/sparse/")));
+  });
+
   it("brings back a layer that this disk has lost", async () => {
     await using a = await tempDir();
     await using here = await openArtifactStore({ directory: a.path, remote, restsMs });
@@ -105,12 +127,25 @@ describe.each(["local", "s3"] as const)("two nodes on one %s store", (kind) => {
     await using there = await openArtifactStore({ directory: b.path, remote, restsMs });
     const put = (key: string, text: string) => remote.putBytes({ key, bytes: new TextEncoder().encode(text) }, soon());
     const why = async () => (await there.load("hurt", soon()).catch((thrown) => thrown)).message;
+    const packed = "builds/hurt/packed/pages-1.img.zst";
+    const putPacked = async (text: string): Promise<void> =>
+      remote.putBytes({ key: packed, bytes: Bun.zstdCompressSync(text) }, soon());
+    await put(packed, "not zstd at all");
+    expect(await why()).toMatch(/^'builds\/hurt\/packed\/pages-1.img.zst' in the store is damaged/);
+    await putPacked("hurt pagez");
+    expect(await why()).toMatch(/^'builds\/hurt\/packed\/pages-1.img.zst' in the store is damaged: its SHA/);
+    await putPacked("hurt");
+    expect(await why()).toMatch(/^'builds\/hurt\/packed\/pages-1.img.zst' in the store is damaged: 4 bytes/);
+    await putPacked("hurt pages and a bomb");
+    expect(await why()).toMatch(/zst' in the store is damaged: it holds more than 10 bytes/);
+    await remote.remove(packed, soon());
+    expect(await why()).toBe("'builds/hurt/memory/pages-1.img' is not in the store");
+    // As older releases put it.
     await put("builds/hurt/memory/pages-1.img", "hurt pagez");
     expect(await why()).toMatch(/^'builds\/hurt\/memory\/pages-1.img' in the store is damaged: its SHA/);
     await put("builds/hurt/memory/pages-1.img", "hurt");
     expect(await why()).toMatch(/^'builds\/hurt\/memory\/pages-1.img' in the store is damaged: 4 bytes/);
-    await remote.remove("builds/hurt/memory/pages-1.img", soon());
-    expect(await why()).toBe("'builds/hurt/memory/pages-1.img' is not in the store");
+    await put("builds/hurt/memory/pages-1.img", "hurt pages");
     await put(`guest/${GUEST}.tar`, "no archive");
     await rm(join(b.path, "guest", GUEST), { recursive: true, force: true });
     expect(await why()).toMatch(/^'guest\/.*tar' in the store is damaged/);

@@ -23,5 +23,6 @@ export { type SyscallName, syscallNumber } from "./numbers";
 export { withOomScore } from "./oom-score";
 export { makePipe, type Pipe, setNonBlocking, writeSome } from "./pipes";
 export { openPty, type Pty, type PtySize, resizePty } from "./pty";
+export { type DataRun, dataRuns } from "./sparse";
 export { cString, isErrno, type SyscallArg, SyscallError, syscall, trySyscall } from "./syscall";
 export { getXattr, listXattrs, removeXattr, setXattr, type XattrTarget } from "./xattr";

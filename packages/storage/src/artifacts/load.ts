@@ -12,6 +12,7 @@ import type { Holds } from "./holds";
 import { markInStore } from "./in-store";
 import type { Layout } from "./layout";
 import { formatManifest, parseManifest } from "./manifest";
+import { unpackFile } from "./packed";
 import type { Verified } from "./verified";
 
 export type LoadParts = {
@@ -67,7 +68,14 @@ async function findManifest(parts: LoadParts, buildId: string, signal: AbortSign
   return { manifest: parseManifest(buildId, new TextDecoder().decode(bytes)), isHere: false };
 }
 
-type Wanted = { readonly key: string; readonly path: string; readonly sha256: string; readonly sizeBytes: number };
+type Wanted = {
+  readonly key: string;
+  /** Where it lies packed, in stores that were told of it since there is that. */
+  readonly packedKey?: string;
+  readonly path: string;
+  readonly sha256: string;
+  readonly sizeBytes: number;
+};
 
 async function ensureFile(parts: LoadParts, wanted: Wanted, signal: AbortSignal): Promise<void> {
   const isHere = (await stat(wanted.path).catch(() => undefined)) !== undefined;
@@ -79,18 +87,44 @@ async function ensureFile(parts: LoadParts, wanted: Wanted, signal: AbortSignal)
 async function fetchFile(parts: LoadParts, remote: ObjectStore, wanted: Wanted, signal: AbortSignal): Promise<void> {
   const draft = join(parts.layout.staging, crypto.randomUUID());
   try {
-    await remote.getFile({ key: wanted.key, path: draft }, signal);
-    await parts.verified.require(draft, wanted, signal).catch((thrown: unknown) => {
-      // Under the name that it has in the store, not under that of the draft.
-      if (isFault(thrown, "storage_corrupt"))
-        throw storageFaults.corrupt({ key: wanted.key, reason: String(thrown.facts.reason) }, thrown);
-      throw thrown;
-    });
+    if (!(await fetchPacked(remote, wanted, draft, signal))) {
+      await remote.getFile({ key: wanted.key, path: draft }, signal);
+      await parts.verified.require(draft, wanted, signal).catch((thrown: unknown) => {
+        // Under the name that it has in the store, not under that of the draft.
+        if (isFault(thrown, "storage_corrupt"))
+          throw storageFaults.corrupt({ key: wanted.key, reason: String(thrown.facts.reason) }, thrown);
+        throw thrown;
+      });
+    }
     await syncPath(draft);
     await rename(draft, wanted.path);
     await parts.verified.trust(wanted.path, wanted.sha256);
   } finally {
     await rm(draft, { force: true });
+  }
+}
+
+/** @returns false when it is not there packed, as what older releases have put */
+async function fetchPacked(remote: ObjectStore, wanted: Wanted, to: string, signal: AbortSignal): Promise<boolean> {
+  const { packedKey: key, sizeBytes, sha256 } = wanted;
+  if (key === undefined) return false;
+  const from = `${to}.zst`;
+  try {
+    const isThere = await remote.getFile({ key, path: from }, signal).then(
+      () => true,
+      (thrown: unknown) => {
+        if (isFault(thrown, "storage_missing")) return false;
+        throw thrown;
+      },
+    );
+    if (!isThere) return false;
+    const found = await unpackFile({ from, to, key, sizeBytes }, signal);
+    if (found.sizeBytes !== sizeBytes)
+      throw storageFaults.corrupt({ key, reason: `${found.sizeBytes} bytes, and not ${sizeBytes}` });
+    if (found.sha256 !== sha256) throw storageFaults.corrupt({ key, reason: `its SHA-256 is ${found.sha256}` });
+    return true;
+  } finally {
+    await rm(from, { force: true });
   }
 }
 
@@ -103,7 +137,9 @@ async function ensureMemory(
   if (manifest.memory === undefined) return;
   await mkdir(dir, { recursive: true, mode: 0o755 });
   for (const file of manifest.memory.files) {
-    const wanted = { key: KEYS.memory(manifest.buildId, file.name), path: join(dir, file.name), ...file };
+    const { buildId } = manifest;
+    const keys = { key: KEYS.memory(buildId, file.name), packedKey: KEYS.packed(buildId, file.name) };
+    const wanted = { ...keys, path: join(dir, file.name), ...file };
     await ensureFile(parts, wanted, signal);
   }
 }

@@ -11,6 +11,7 @@ import type { Holds } from "./holds";
 import { buildsToUpload, markInStore } from "./in-store";
 import type { Layout } from "./layout";
 import { parseManifest } from "./manifest";
+import { packedAtMost, packFile } from "./packed";
 
 /** One try of one build. */
 const TRY_LIMIT_MS = 20 * 60_000;
@@ -137,8 +138,13 @@ export class RemoteWork {
     using _held = holds.hold(shared);
     for (const layer of layers) await this.#uploadOnce(KEYS.layer(layer), layout.layer(layer), signal);
     if (memory !== undefined) await uploadGuestLayer({ layout, remote, name: memory.guestLayer }, signal);
-    for (const { name } of memory?.files ?? [])
-      await this.#uploadOnce(KEYS.memory(buildId, name), layout.memory(buildId, name), signal);
+    for (const { name, sizeBytes } of memory?.files ?? []) {
+      const key = KEYS.packed(buildId, name);
+      // Nobody else puts this build's memory, and an object is there whole or not at all.
+      if ((await remote.head(key, signal)) !== undefined) continue;
+      const bytes = packFile(layout.memory(buildId, name));
+      await remote.putStream({ key, bytes, atMostBytes: packedAtMost(sizeBytes) }, signal);
+    }
     if (this.#removals.has(buildId)) return;
     await remote.putBytes({ key: KEYS.manifest(buildId), bytes: new TextEncoder().encode(text) }, signal);
     await markInStore(layout.build(buildId), remote.name);

@@ -1,7 +1,8 @@
 /** Objects as files of a directory. */
-import { constants } from "node:fs";
+import { constants, createWriteStream } from "node:fs";
 import { copyFile, mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
+import { pipeline } from "node:stream/promises";
 import { asFault, isAbsent, syncPath, writeDurably } from "../durable";
 import { storageFaults } from "../faults";
 import { requireKey } from "../names";
@@ -39,6 +40,13 @@ export async function openLocalObjectStore(of: { directory: string }): Promise<O
         await copyFile(path, draft, constants.COPYFILE_FICLONE);
         await syncPath(draft);
       }),
+    putStream: ({ key, bytes }, signal) =>
+      place(key, async (draft) => {
+        await pipeline(bytes, createWriteStream(draft), { signal }).catch((thrown) => {
+          throw signal.aborted ? signal.reason : thrown;
+        });
+        await syncPath(draft);
+      }).finally(() => bytes.destroy()),
     putBytes: ({ key, bytes }, signal) =>
       place(key, async (draft) => {
         signal.throwIfAborted();

@@ -1,6 +1,7 @@
 /** Objects in a bucket of Amazon's S3 or whatever speaks like it. */
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
+import type { Readable } from "node:stream";
 import {
   DeleteObjectCommand,
   GetObjectCommand,
@@ -12,6 +13,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { Upload } from "@aws-sdk/lib-storage";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
+import { asFault } from "../durable";
 import { requireKey } from "../names";
 import type { ObjectStore, StoredObject } from "../object-store";
 import type { S3Settings } from "../s3-settings";
@@ -54,24 +56,26 @@ export async function openS3ObjectStore(of: S3Settings): Promise<ObjectStore> {
   const client = s3Client(of);
   const at = (key: string) => ({ Bucket: of.bucket, Key: requireKey(key) });
 
-  async function put(key: string, body: Uint8Array | { path: string }, signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    const sizeBytes = body instanceof Uint8Array ? body.length : (await stat(body.path)).size;
+  async function put(of: { key: string; bytes: Readable; atMostBytes: number }, signal: AbortSignal): Promise<void> {
+    const { key, bytes } = of;
     // Parts are held whole, so that one that fails is sent again and not the file.
     const upload = new Upload({
       client,
-      params: { ...at(key), Body: body instanceof Uint8Array ? body : createReadStream(body.path) },
-      partSize: Math.max(PART_BYTES, Math.ceil(sizeBytes / PARTS)),
+      params: { ...at(key), Body: bytes },
+      partSize: Math.max(PART_BYTES, Math.ceil(of.atMostBytes / PARTS)),
       queueSize: PARTS_AT_ONCE,
     });
     const stop = (): void => void upload.abort();
     signal.addEventListener("abort", stop, { once: true });
     try {
+      signal.throwIfAborted();
       await upload.done();
     } catch (thrown) {
+      if (bytes.errored !== null && !signal.aborted) throw asFault(bytes.errored, key); // ours, not the bucket's
       throw translate(thrown, key, signal);
     } finally {
       signal.removeEventListener("abort", stop);
+      bytes.destroy();
     }
   }
 
@@ -89,7 +93,12 @@ export async function openS3ObjectStore(of: S3Settings): Promise<ObjectStore> {
   return {
     kind: "s3",
     name: `s3://${of.bucket} at ${of.endpoint ?? of.region}`,
-    putFile: ({ key, path }, signal) => put(key, { path }, signal),
+    async putFile({ key, path }, signal) {
+      signal.throwIfAborted();
+      const { size } = await stat(path);
+      await put({ key, bytes: createReadStream(path), atMostBytes: size }, signal);
+    },
+    putStream: put,
     putBytes: async ({ key, bytes }, signal) => {
       await client.send(new PutObjectCommand({ ...at(key), Body: bytes }), { abortSignal: signal }).catch((thrown) => {
         throw translate(thrown, key, signal);

@@ -1,35 +1,19 @@
 /** Files as pages: where they hold data, where two of them differ. */
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
-import { isErrno, syscall } from "@sandlot/linux";
+import { dataRuns } from "@sandlot/linux";
 import { PAGE_BYTES, type PageRun, type PageTarget } from "@sandlot/runtime-microvm";
 
-const SEEK_DATA = 3;
-const SEEK_HOLE = 4;
 /** What is compared in one go. */
 const SLICE_PAGES = 256;
 const ZEROS = Buffer.alloc(PAGE_BYTES);
 
 /** Where a file holds data, as the file system knows it: pages outside are zero, pages inside may be. */
 export function dataRunsOf(file: number, totalBytes: number): PageRun[] {
-  const runs: PageRun[] = [];
-  for (let at = 0; at < totalBytes; ) {
-    const from = seek(file, at, SEEK_DATA);
-    if (from === undefined || from >= totalBytes) break;
-    const to = Math.min(seek(file, from, SEEK_HOLE) ?? totalBytes, totalBytes);
-    const firstPage = Math.floor(from / PAGE_BYTES);
-    runs.push({ firstPage, pages: Math.ceil(to / PAGE_BYTES) - firstPage });
-    at = to;
-  }
+  const runs = dataRuns(file, totalBytes).map(({ fromByte, toByte }) => {
+    const firstPage = Math.floor(fromByte / PAGE_BYTES);
+    return { firstPage, pages: Math.ceil(toByte / PAGE_BYTES) - firstPage };
+  });
   return uniteRuns(runs, []);
-}
-
-function seek(file: number, at: number, whence: number): number | undefined {
-  try {
-    return syscall("lseek", file, at, whence);
-  } catch (thrown) {
-    if (isErrno(thrown, "ENXIO")) return undefined;
-    throw thrown;
-  }
 }
 
 /** Pure. All pages of both, in order and apart from each other. */
