@@ -106,6 +106,25 @@ describe.each(["local", "s3"] as const)("two nodes on one %s store", (kind) => {
     await until(async () => (await keysOf(remote)).every((key) => !key.startsWith("builds/sparse/")));
   });
 
+  it("collects layers whose last build is gone, and no others", async () => {
+    await using a = await tempDir();
+    // The time of a bucket's objects is told in whole seconds.
+    const collectRules = { everyMs: 100, waitMs: 1_500, removeWithinMs: 1_000, settleMs: 50 };
+    await using here = await openArtifactStore({ directory: a.path, remote, restsMs, collectRules });
+    const below = await commitDraft(here, { buildId: "below", layer: "layer of below" });
+    const above = await commitDraft(here, { buildId: "above", layer: "layer of above", below: below.layers });
+    await uploaded(here);
+    const isThere = async (at: number): Promise<boolean> =>
+      (await remote.head(`layers/${above.layers[at]?.sha256}.erofs`, soon())) !== undefined;
+    await here.remove(["above"], soon());
+    await until(async () => !(await isThere(0)));
+    expect(await isThere(1)).toBe(true);
+    // Its marks are gone one day, too.
+    await here.remove(["below"], soon());
+    await until(async () => !(await isThere(1)));
+    await until(async () => (await keysOf(remote)).every((key) => !key.includes(above.layers[0]?.sha256 ?? "")));
+  }, 30_000);
+
   it("brings back a layer that this disk has lost", async () => {
     await using a = await tempDir();
     await using here = await openArtifactStore({ directory: a.path, remote, restsMs });

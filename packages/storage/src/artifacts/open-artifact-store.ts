@@ -7,6 +7,7 @@ import type { ArtifactStore } from "../artifact-store";
 import { isBuildId, KEYS } from "../names";
 import type { ObjectStore } from "../object-store";
 import { collectFiles } from "./collect";
+import type { CollectRules } from "./collect-remote";
 import { type CommitStep, commitBuild } from "./commit";
 import { Holds } from "./holds";
 import { layoutOf } from "./layout";
@@ -21,9 +22,10 @@ export type OpenArtifactStore = {
   /** Where builds go for other nodes. It is closed by whoever opened it. */
   readonly remote?: ObjectStore | undefined;
   readonly logger?: Logger;
-  /** For tests: time, rests between tries, and what happens after each step of a commit. */
+  /** For tests: time, rests between tries, when layers in the object store are collected, and what happens after each step of a commit. */
   readonly nowMs?: () => number;
   readonly restsMs?: readonly number[];
+  readonly collectRules?: CollectRules;
   readonly onCommitStep?: (step: CommitStep) => void;
 };
 
@@ -39,7 +41,7 @@ export async function openArtifactStore(of: OpenArtifactStore): Promise<Artifact
   const holds = new Holds();
   const verified = new Verified(layout);
   const loads = new KeyedLock();
-  const work = remote === undefined ? undefined : new RemoteWork({ layout, holds, remote, logger, ...rests(of) });
+  const work = remote === undefined ? undefined : new RemoteWork({ layout, holds, remote, logger, ...choices(of) });
   await work?.start();
 
   async function isCommitted(buildId: string): Promise<boolean> {
@@ -86,6 +88,9 @@ export async function openArtifactStore(of: OpenArtifactStore): Promise<Artifact
   };
 }
 
-function rests(of: OpenArtifactStore): { restsMs?: readonly number[] } {
-  return of.restsMs === undefined ? {} : { restsMs: of.restsMs };
+function choices(of: OpenArtifactStore): { restsMs?: readonly number[]; collectRules?: CollectRules } {
+  return {
+    ...(of.restsMs === undefined ? {} : { restsMs: of.restsMs }),
+    ...(of.collectRules === undefined ? {} : { collectRules: of.collectRules }),
+  };
 }

@@ -6,6 +6,7 @@ import type { Logger } from "@sandlot/telemetry";
 import { isAbsent, writeDurably } from "../durable";
 import { isBuildId, KEYS } from "../names";
 import type { ObjectStore } from "../object-store";
+import { COLLECT_RULES, type CollectRules, collectRemote, putOffRemoval } from "./collect-remote";
 import { uploadGuestLayer } from "./guest-layers";
 import type { Holds } from "./holds";
 import { buildsToUpload, markInStore } from "./in-store";
@@ -13,6 +14,8 @@ import type { Layout } from "./layout";
 import { parseManifest } from "./manifest";
 import { packedAtMost, packFile } from "./packed";
 
+/** Rest when there is nothing to do, but for new work. */
+const REST_MS = 600_000;
 /** One try of one build. */
 const TRY_LIMIT_MS = 20 * 60_000;
 const RESTS_MS = [1_000, 2_000, 5_000, 15_000, 60_000] as const;
@@ -23,6 +26,7 @@ type Parts = {
   readonly remote: ObjectStore;
   readonly logger: Logger;
   readonly restsMs?: readonly number[];
+  readonly collectRules?: CollectRules;
 };
 
 export class RemoteWork {
@@ -30,8 +34,13 @@ export class RemoteWork {
   readonly #stop = new AbortController();
   #wake: AbortController = new AbortController();
   #pendingUploads = 0;
+  #nextCollectMs = 0;
   readonly #removals = new Set<string>();
   #loop: Promise<void> = Promise.resolve();
+
+  get #rules(): CollectRules {
+    return this.#parts.collectRules ?? COLLECT_RULES;
+  }
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -77,12 +86,29 @@ export class RemoteWork {
     while (!this.#stop.signal.aborted) {
       this.#wake = new AbortController();
       const isClean = await this.#round();
+      if (isClean) await this.#collect();
       failures = isClean ? 0 : failures + 1;
       if (this.#stop.signal.aborted) return;
-      const restMs = isClean ? 600_000 : (rests[Math.min(failures - 1, rests.length - 1)] ?? 60_000);
+      const restMs = isClean
+        ? Math.min(REST_MS, this.#rules.everyMs)
+        : (rests[Math.min(failures - 1, rests.length - 1)] ?? 60_000);
       // New work does not shorten the rest after a failure: the store is not to be hurried.
       const wake = isClean ? AbortSignal.any([this.#stop.signal, this.#wake.signal]) : this.#stop.signal;
       await sleep(restMs, wake).catch(() => undefined);
+    }
+  }
+
+  /** What fails is tried again at the next rest: nothing waits for it. */
+  async #collect(): Promise<void> {
+    const { logger, remote } = this.#parts;
+    const { signal } = this.#stop;
+    if (signal.aborted || Date.now() < this.#nextCollectMs) return;
+    this.#nextCollectMs = Date.now() + Math.min(this.#rules.everyMs, REST_MS);
+    try {
+      const bytes = await collectRemote(remote, this.#rules, signal);
+      if (bytes > 0) logger.info("layers that no build names were removed from the object store", { bytes });
+    } catch (thrown) {
+      if (!signal.aborted) logger.warn("the object store's layers could not be looked through", { thrown });
     }
   }
 
@@ -136,6 +162,8 @@ export class RemoteWork {
     const shared = layers.map(layout.layer);
     if (memory !== undefined) shared.push(layout.guestLayer(memory.guestLayer));
     using _held = holds.hold(shared);
+    const startMs = Date.now();
+    await putOffRemoval(remote, { layers, settleMs: this.#rules.settleMs }, signal);
     for (const layer of layers) await this.#uploadOnce(KEYS.layer(layer), layout.layer(layer), signal);
     if (memory !== undefined) await uploadGuestLayer({ layout, remote, name: memory.guestLayer }, signal);
     for (const { name, sizeBytes } of memory?.files ?? []) {
@@ -146,6 +174,8 @@ export class RemoteWork {
       await remote.putStream({ key, bytes, atMostBytes: packedAtMost(sizeBytes) }, signal);
     }
     if (this.#removals.has(buildId)) return;
+    // A machine that slept meanwhile: what was looked for long ago may have been collected.
+    if (Date.now() - startMs > TRY_LIMIT_MS) throw new Error("it took too long, and is looked at anew");
     await remote.putBytes({ key: KEYS.manifest(buildId), bytes: new TextEncoder().encode(text) }, signal);
     await markInStore(layout.build(buildId), remote.name);
   }
