@@ -40,7 +40,7 @@ export async function runParts(of: {
     },
   ]);
   if (of.parts.includes("integration"))
-    await inLanes(lanesOf(integrationFiles()).map((files) => () => runFiles(run, files)));
+    await inLanes(lanesOf(integrationFiles()).map((files) => () => runFiles(run, files, of.withSoak)));
   if (of.parts.includes("e2e")) await runEndToEnd(run, of.withSoak);
 }
 
@@ -63,8 +63,15 @@ function lanesOf(files: readonly string[]): string[][] {
   return [0, 1, 2].map((lane) => files.filter((file) => laneOf(file) === lane));
 }
 
-async function runFiles(run: Run, files: readonly string[]): Promise<void> {
-  for (const file of files) await bunTest(run, { name: shortName(file), files: [file], limitSeconds: 300 });
+/** Those that repeat themselves more often, or for longer, when SANDLOT_SOAK is 1. */
+const hasLongForm = (file: string): boolean =>
+  /^packages\/(runtimes\/qemu\/test\/(qemu|qemu-seals|node-dies)|envd\/test\/soak)\.int\.test\.ts$/.test(file);
+
+async function runFiles(run: Run, files: readonly string[], withSoak: boolean): Promise<void> {
+  for (const file of files) {
+    const long = withSoak && hasLongForm(file) ? { limitSeconds: 1_800, env: { SANDLOT_SOAK: "1" } } : undefined;
+    await bunTest(run, { name: shortName(file), files: [file], limitSeconds: 300, ...long });
+  }
 }
 
 /** Tests see the same few variables on every machine. */

@@ -26,9 +26,10 @@ export function runtimeConformance(name: string, makeHarness: () => Promise<Conf
     beforeAll(async () => suite.open(await makeHarness()), TEST_MS);
     afterAll(async () => expect(await suite.close()).toEqual([]), TEST_MS);
 
+    if (traits.only !== "seals") limitsCases(suite);
+    if (traits.only === "limits") return;
     if (traits.only !== "seals") {
       lifeCases(suite);
-      limitsCases(suite);
       if (traits.ownKernel === true) guestKernelCases(suite);
       else wallsCases(suite);
       identityCases(suite);

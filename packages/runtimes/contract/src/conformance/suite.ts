@@ -57,7 +57,7 @@ export type Traits = {
   /** A start takes seconds: cases that do not care get a machine brought up from one seal. */
   readonly slow?: boolean;
   /** A part of the suite, where the whole takes too long for one file of tests. */
-  readonly only?: "machines" | "seals";
+  readonly only?: "machines" | "seals" | "limits";
   /** A fifth of the rounds where a case repeats itself. */
   readonly fewRounds?: boolean;
 };
