@@ -6,7 +6,13 @@
  * What a template was made for beside the runtime of its own layers lies in a build of its own, `<buildId>.<runtime>`.
  */
 
-export type ManifestFile = { readonly name: string; readonly sizeBytes: number; readonly sha256: string };
+export type ManifestFile = {
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly sha256: string;
+  /** What it took on the disk where it was committed, if that was less: it has holes. */
+  readonly storedBytes?: number;
+};
 
 export type RuntimeName = "container" | "qemu" | "firecracker";
 
@@ -72,10 +78,11 @@ export type ArtifactStore = AsyncDisposable & {
    * the build's memory. Durable when it resolves: files, directories and manifest are synced, the manifest last. The upload
    * goes on in the background, across restarts, and nobody waits for it. `manifest.layers[0]` is the staged layer; all
    * others must be here.
+   * @returns the manifest as it was written, with what the files take
    * @throws Fault `storage_exists` for a build that is there, `storage_incomplete` when staged files are not what the
    *   manifest says, `storage_missing` when a layer is not here, `storage_disk_full`
    */
-  commit(of: { manifest: BuildManifest; staged: StagedBuild; layer?: string }): Promise<void>;
+  commit(of: { manifest: BuildManifest; staged: StagedBuild; layer?: string }): Promise<BuildManifest>;
   /**
    * Fetches what is not here yet and verifies what has not been verified since it was written or fetched.
    * @throws Fault `storage_missing` when the build or a file of it is nowhere, `storage_corrupt` when a file differs

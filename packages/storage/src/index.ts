@@ -8,6 +8,7 @@ export type {
   StagedBuild,
 } from "./artifact-store";
 export { guestLayersInUse, installBuild } from "./artifacts/install-build";
+export { storedMemoryBytes } from "./artifacts/manifest";
 export { type OpenArtifactStore, openArtifactStore } from "./artifacts/open-artifact-store";
 export { type StorageConfig, storageConfig } from "./config";
 export { type InspectedContext, inspectContext } from "./contexts/inspect-context";

@@ -1,6 +1,6 @@
 /** Builds to try a store with: small files of known content. */
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, open, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ArtifactStore, BuildManifest, ManifestFile } from "../src/artifact-store";
@@ -33,19 +33,28 @@ export type Draft = {
   readonly kind?: "qcow2";
 };
 
-/** Stages and commits. @returns the manifest */
+/** Stages and commits, zeros of memory as holes. @returns the manifest as it was written */
 export async function commitDraft(store: ArtifactStore, draft: Draft): Promise<BuildManifest> {
   const below = draft.below ?? [];
   await using staged = await store.stage({ layers: below });
   await writeFile(join(staged.directory, "layer.erofs"), draft.layer);
   if (draft.memory !== undefined) {
     await mkdir(join(staged.directory, "memory"));
-    await writeFile(join(staged.directory, "memory/pages-1.img"), draft.memory);
+    await writeSparse(join(staged.directory, "memory/pages-1.img"), Buffer.from(draft.memory));
     await writeFile(join(staged.directory, "memory/core-1.img"), `core of ${draft.memory}`);
   }
-  const manifest = manifestOf(draft);
-  await store.commit({ manifest, staged, layer: "layer.erofs" });
-  return manifest;
+  return await store.commit({ manifest: manifestOf(draft), staged, layer: "layer.erofs" });
+}
+
+async function writeSparse(path: string, bytes: Buffer): Promise<void> {
+  await writeFile(path, "");
+  await using file = await open(path, "r+");
+  const zeros = Buffer.alloc(65_536);
+  for (let at = 0; at < bytes.length; at += zeros.length) {
+    const piece = bytes.subarray(at, at + zeros.length);
+    if (!piece.equals(zeros.subarray(0, piece.length))) await file.write(piece, 0, piece.length, at);
+  }
+  await file.truncate(bytes.length);
 }
 
 export function manifestOf(draft: Draft): BuildManifest {

@@ -1,5 +1,5 @@
 /** A template made for one more runtime, beside the one its steps were done on: its own machine, its own sealed memory. */
-import type { BuildManifest, RuntimeName } from "@sandlot/storage";
+import { type BuildManifest, type RuntimeName, storedMemoryBytes } from "@sandlot/storage";
 import type { BuildParts } from "./build-parts";
 import { type Commands, makeReady } from "./make-ready";
 import type { Progress } from "./progress";
@@ -32,8 +32,7 @@ export async function bakeVariant(
   return as;
 }
 
-function sayMemory({ memory }: BuildManifest, problem: string | undefined): string {
-  if (memory === undefined) return `, without memory: ${problem ?? "it has none"}`;
-  const bytes = memory.files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  return `, with ${Math.ceil(bytes / 1024 ** 2)} MiB of memory`;
+function sayMemory(manifest: BuildManifest, problem: string | undefined): string {
+  if (manifest.memory === undefined) return `, without memory: ${problem ?? "it has none"}`;
+  return `, with ${Math.ceil(storedMemoryBytes(manifest) / 1024 ** 2)} MiB of memory`;
 }

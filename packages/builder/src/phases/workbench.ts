@@ -110,8 +110,7 @@ export class Workbench implements AsyncDisposable {
     await using staged = await this.#parts.artifacts.stage();
     const seal = await held.machine.seal({ directory: staged.directory, memory: of.memory }, this.#sealSignal());
     const manifest = { ...this.#manifestOf({ buildId: of.as, held, seal, facts: of.facts }), runtimes: of.runtimes };
-    await this.#parts.artifacts.commit({ manifest, staged, layer: seal.layer.name });
-    return manifest;
+    return await this.#parts.artifacts.commit({ manifest, staged, layer: seal.layer.name });
   }
 
   /** @throws what a commit in the background threw */

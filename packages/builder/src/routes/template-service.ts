@@ -16,7 +16,7 @@ import {
 } from "@sandlot/contracts/template";
 import { Fault } from "@sandlot/faults";
 import { toConnect } from "@sandlot/faults/wire";
-import type { ObjectStore } from "@sandlot/storage";
+import { type ObjectStore, storedMemoryBytes } from "@sandlot/storage";
 import type { Logger } from "@sandlot/telemetry";
 import type { Builds, BuildView } from "../builds/builds";
 import { filesKey } from "../cache/layer-index";
@@ -83,12 +83,10 @@ function sayView({ outcome, entries }: BuildView): TemplateBuildStatusResponse {
     answer.reason = create(TemplateBuildReasonSchema, { message: outcome.message, step: outcome.step });
   }
   if (outcome?.kind === "completed") {
-    const { layers, memory, envdVersion, runtimes = ["container"] } = outcome.manifest;
-    const sum = (files: readonly { sizeBytes: number }[]) =>
-      BigInt(files.reduce((total, { sizeBytes }) => total + sizeBytes, 0));
+    const { layers, envdVersion, runtimes = ["container"] } = outcome.manifest;
     answer.metadata = create(TemplateBuildMetadataSchema, {
-      rootfsSizeBytes: sum(layers),
-      memoryBytes: sum(memory?.files ?? []),
+      rootfsSizeBytes: BigInt(layers.reduce((total, { sizeBytes }) => total + sizeBytes, 0)),
+      memoryBytes: BigInt(storedMemoryBytes(outcome.manifest)),
       envdVersion,
       runtimes: [...runtimes],
       kernelVersion: outcome.kernel ?? "",

@@ -1,7 +1,13 @@
 import { mkdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { layersBelow, type Seal } from "@sandlot/runtime-contract";
-import type { ArtifactStore, BuildManifest, ManifestLayer, StagedBuild } from "@sandlot/storage";
+import {
+  type ArtifactStore,
+  type BuildManifest,
+  type ManifestLayer,
+  type StagedBuild,
+  storedMemoryBytes,
+} from "@sandlot/storage";
 import type { CrashHook } from "../crash-points";
 import { nodeFaults } from "../faults";
 import { type Guest, type GuestParts, type StageTimes, stopwatch } from "../guests/guest";
@@ -56,27 +62,26 @@ export async function sealAsBuild(parts: SealParts, of: SealGuest, signal: Abort
   lap("seal");
   const kernel = parts.runtimes.of(guest.shape.runtime).facts?.kernel;
   const manifest = await manifestOf(of, { seal, staged, kernel });
-  await commit(parts, { manifest, staged, layer: seal.layer.name });
+  const committed = await commit(parts, { manifest, staged, layer: seal.layer.name });
   await step("committed");
   lap("commit");
-  return bytesOf(manifest);
+  return bytesOf(committed);
 }
 
 /** A build that is there although committing it failed would, after a crash, count as what the sandbox was last. */
-async function commit(parts: SealParts, of: Parameters<ArtifactStore["commit"]>[0]): Promise<void> {
+async function commit(parts: SealParts, of: Parameters<ArtifactStore["commit"]>[0]): Promise<BuildManifest> {
   const { buildId } = of.manifest;
   try {
-    await parts.artifacts.commit(of);
+    return await parts.artifacts.commit(of);
   } catch (thrown) {
     await parts.artifacts.remove([buildId], AbortSignal.timeout(limits.removeMs)).catch(() => undefined);
     throw thrown;
   }
 }
 
-/** What the build itself added: its newest layer and its memory. */
+/** What the build itself takes on the disk: its newest layer and its memory. */
 export function bytesOf(manifest: BuildManifest): SealBytes {
-  const memory = (manifest.memory?.files ?? []).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  return { disk: manifest.layers[0]?.sizeBytes ?? 0, memory };
+  return { disk: manifest.layers[0]?.sizeBytes ?? 0, memory: storedMemoryBytes(manifest) };
 }
 
 /** Before anything is frozen. @throws Fault `node_no_memory_snapshots`, `node_disk_low_for_seal` */

@@ -1,7 +1,7 @@
 /** Makes a build of what was staged. Every step leaves either no build or a whole one, wherever the power is cut. */
 import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { BuildManifest, StagedBuild } from "../artifact-store";
+import type { BuildManifest, ManifestFile, StagedBuild } from "../artifact-store";
 import { asFault, isAbsent, syncPath, writeDurably } from "../durable";
 import { storageFaults } from "../faults";
 import { KEYS, requireBuildId } from "../names";
@@ -9,6 +9,9 @@ import type { Holds } from "./holds";
 import type { Layout } from "./layout";
 import { formatManifest, parseManifest } from "./manifest";
 import type { Verified } from "./verified";
+
+/** What `stat` counts in, whatever the file system's own blocks are. */
+const BLOCK_BYTES = 512;
 
 export type CommitParts = {
   readonly layout: Layout;
@@ -24,7 +27,7 @@ export async function commitBuild(
   parts: CommitParts,
   of: { manifest: BuildManifest; staged: StagedBuild; layer?: string },
   onStep: (step: CommitStep) => void = () => undefined,
-): Promise<void> {
+): Promise<BuildManifest> {
   const { layout } = parts;
   const { manifest, staged } = of;
   const buildId = requireBuildId(manifest.buildId);
@@ -37,7 +40,7 @@ export async function commitBuild(
     await placeLayer(parts, of);
     onStep("layer placed");
     await requireLayers(parts, manifest);
-    await placeBuild(parts, { manifest, staged, onStep });
+    return await placeBuild(parts, { manifest, staged, onStep });
   } catch (thrown) {
     throw asFault(thrown, layout.root);
   }
@@ -78,9 +81,10 @@ async function requireLayers({ layout }: CommitParts, manifest: BuildManifest): 
 async function placeBuild(
   parts: CommitParts,
   of: { manifest: BuildManifest; staged: StagedBuild; onStep: (step: CommitStep) => void },
-): Promise<void> {
+): Promise<BuildManifest> {
   const { layout, verified } = parts;
-  const { manifest, staged, onStep } = of;
+  const { staged, onStep } = of;
+  let { manifest } = of;
   const { buildId } = manifest;
   const draft = join(staged.directory, ".build");
   await mkdir(draft, { mode: 0o755 });
@@ -88,6 +92,7 @@ async function placeBuild(
     const memory = join(staged.directory, "memory");
     for (const { name, sizeBytes } of manifest.memory.files) await requireSize(buildId, join(memory, name), sizeBytes);
     await syncAll(memory);
+    manifest = await weighed(manifest, memory);
     await rename(memory, join(draft, "memory"));
   }
   onStep("files synced");
@@ -100,6 +105,18 @@ async function placeBuild(
   onStep("build placed");
   for (const { name, sha256 } of manifest.memory?.files ?? [])
     await verified.trust(layout.memory(buildId, name), sha256);
+  return manifest;
+}
+
+/** With what the files of memory take on the disk, where that is less than their size. */
+async function weighed(manifest: BuildManifest, directory: string): Promise<BuildManifest> {
+  const { memory } = manifest;
+  if (memory === undefined) return manifest;
+  const weigh = async (file: ManifestFile): Promise<ManifestFile> => {
+    const storedBytes = (await stat(join(directory, file.name))).blocks * BLOCK_BYTES;
+    return storedBytes < file.sizeBytes ? { ...file, storedBytes } : file;
+  };
+  return { ...manifest, memory: { ...memory, files: await Promise.all(memory.files.map(weigh)) } };
 }
 
 async function requireSize(buildId: string, path: string, sizeBytes: number): Promise<void> {

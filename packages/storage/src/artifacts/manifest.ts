@@ -44,6 +44,11 @@ export function parseManifest(buildId: string, text: string): BuildManifest {
   };
 }
 
+/** What a build's memory takes on the disk, in bytes. A file that it shares with the seal before it counts here as well. */
+export function storedMemoryBytes({ memory }: BuildManifest): number {
+  return (memory?.files ?? []).reduce((sum, { sizeBytes, storedBytes }) => sum + (storedBytes ?? sizeBytes), 0);
+}
+
 /** Version 3 only where it must be: builds of erofs layers alone can be read by releases from before there were kinds. */
 export function formatManifest(manifest: BuildManifest): string {
   const version = manifest.layers.some(({ kind }) => kind !== undefined) ? 3 : 2;
@@ -85,7 +90,10 @@ function memoryOf(found: unknown): BuildManifest["memory"] | undefined {
   return {
     runtime,
     format,
-    files: files.map(({ name, sizeBytes, sha256 }) => ({ name, sizeBytes, sha256 })),
+    files: files.map(({ name, sizeBytes, sha256, storedBytes }) => ({
+      ...{ name, sizeBytes, sha256 },
+      ...(isSize(storedBytes) ? { storedBytes } : {}),
+    })),
     guestLayer,
   };
 }

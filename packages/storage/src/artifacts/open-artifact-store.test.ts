@@ -12,6 +12,7 @@ import {
   soon,
   tempDir,
 } from "../../test/fixtures";
+import { storedMemoryBytes } from "./manifest";
 import { openArtifactStore } from "./open-artifact-store";
 
 const codeOf = (work: Promise<unknown>): Promise<unknown> =>
@@ -38,6 +39,25 @@ describe(openArtifactStore, () => {
       await store.has("other", soon()),
       await store.has("../x", soon()),
     ]).toEqual([true, false, false]);
+  });
+
+  it("tells what memory takes on the disk, holes left out, also after a restart", async () => {
+    await using dir = await tempDir();
+    await makeGuestLayer(dir.path);
+    const memory = `begins${"\0".repeat(3_000_000)}ends`;
+    {
+      await using store = await openArtifactStore({ directory: dir.path });
+      const written = await commitDraft(store, { buildId: "holes", layer: "of holes", memory });
+      expect((await store.load("holes", soon())).manifest).toEqual(written);
+    }
+    await using store = await openArtifactStore({ directory: dir.path });
+    const { manifest } = await store.load("holes", soon());
+    const [pages, core] = manifest.memory?.files ?? [];
+    expect(pages?.sizeBytes).toBe(memory.length);
+    expect(pages?.storedBytes).toBeLessThan(300_000);
+    expect(pages?.storedBytes).toBeGreaterThan(0);
+    expect(core?.storedBytes).toBeUndefined(); // it takes no less than its size
+    expect(storedMemoryBytes(manifest)).toBe((pages?.storedBytes ?? 0) + (core?.sizeBytes ?? 0));
   });
 
   it("refuses what is not what its manifest says, and leaves nothing of it", async () => {

@@ -51,8 +51,9 @@ export async function openArtifactStore(of: OpenArtifactStore): Promise<Artifact
   return {
     stage: ({ layers: named = [] } = {}) => stageBuild({ layout, holds, layers: named }),
     async commit(request) {
-      await commitBuild({ layout, holds, verified }, request, of.onCommitStep);
+      const written = await commitBuild({ layout, holds, verified }, request, of.onCommitStep);
       work?.committed();
+      return written;
     },
     load: (buildId, signal) =>
       loads.run(buildId, () => {
