@@ -46,6 +46,7 @@ export function envdConfig(env: Env, port: number, seen: ConfigEntry[] = []): En
       forwardAddress: read.text("ENVD_FORWARD_ADDRESS", "169.254.0.21"),
       systemRoot: read.text("ENVD_SYSTEM_ROOT", ""),
       ownsMachine: read.flag("ENVD_OWNS_MACHINE", true),
+      trimGrowthMiB: read.whole("ENVD_TRIM_GROWTH_MIB", { fallback: 0, min: 0, max: 65_536 }),
       accountFiles: {
         passwd: read.text("ENVD_PASSWD_FILE", systemAccountFiles.passwd),
         group: read.text("ENVD_GROUP_FILE", systemAccountFiles.group),

@@ -18,6 +18,8 @@ export type EnvdConfig = {
   /** Prefix of the system files that /init writes: "" but in tests. */
   readonly systemRoot: string;
   readonly accountFiles: AccountFiles;
+  /** Memory is given back once it has grown by so much, in MiB; 0: after every burst of requests. */
+  readonly trimGrowthMiB: number;
 };
 
 export type Envd = {
@@ -25,4 +27,6 @@ export type Envd = {
   readonly state: EnvdState;
   readonly accounts: Accounts;
   readonly log: Logger;
+  /** To be called when a process has been started for a client. */
+  readonly onLaunch: () => void;
 };

@@ -5,7 +5,7 @@ import { controlRoutes } from "./control/routes";
 import type { Envd, EnvdConfig } from "./envd";
 import { fileRoutes } from "./files/routes";
 import { registerFilesystem } from "./filesystem/service";
-import { startForwarder } from "./forwarder/forwarder";
+import { type Forwarder, startForwarder } from "./forwarder/forwarder";
 import { trimmingWhenIdle } from "./idle";
 import { registerProcesses } from "./process/service";
 import { answerer } from "./server";
@@ -18,13 +18,21 @@ const MAX_BODY_BYTES = 2 ** 40;
 
 /** @throws when the port is taken */
 export async function startEnvd(config: EnvdConfig, parts: { log: Logger }): Promise<RunningEnvd> {
-  const envd: Envd = { config, state: newState(), accounts: openAccounts(config.accountFiles), log: parts.log };
-  const answer = trimmingWhenIdle(
-    answerer(envd, {
+  let forwarder: Forwarder | undefined;
+  const envd: Envd = {
+    config,
+    state: newState(),
+    accounts: openAccounts(config.accountFiles),
+    log: parts.log,
+    onLaunch: () => forwarder?.look(),
+  };
+  const answer = trimmingWhenIdle({
+    growthBytes: config.trimGrowthMiB * 1024 * 1024,
+    answer: answerer(envd, {
       routes: [...controlRoutes(envd), ...fileRoutes(envd)],
       services: [registerProcesses, registerFilesystem],
     }),
-  );
+  });
   if (config.ownsMachine) spareFromOom();
   const server = Bun.serve({
     hostname: config.host,
@@ -34,7 +42,7 @@ export async function startEnvd(config: EnvdConfig, parts: { log: Logger }): Pro
     development: false,
     fetch: answer,
   });
-  const forwarder = startForwarder({ address: config.forwardAddress, log: envd.log.room("forwarder") });
+  forwarder = startForwarder({ address: config.forwardAddress, log: envd.log.room("forwarder") });
   envd.log.info("listening", { port: server.port });
   return {
     port: server.port ?? config.port,

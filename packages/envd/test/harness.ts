@@ -16,7 +16,8 @@ export type TestEnvd = AsyncDisposable & {
 
 const MAIN = join(import.meta.dir, "../../../apps/envd/main.ts");
 
-export async function startTestEnvd(env: Record<string, string> = {}): Promise<TestEnvd> {
+/** @param wrap words in front of envd's command line; its pid is then theirs */
+export async function startTestEnvd(env: Record<string, string> = {}, wrap: readonly string[] = []): Promise<TestEnvd> {
   const root = mkdtempSync(join(tmpdir(), "envd-"));
   Bun.spawnSync(["chmod", "755", root]);
   const home = join(root, "home");
@@ -28,7 +29,7 @@ export async function startTestEnvd(env: Record<string, string> = {}): Promise<T
   );
   writeFileSync(join(root, "group"), `root:x:0:\nuser:x:${USER.gid}:\nextra:x:${USER.group}:other,user\n`);
   const command = process.env.ENVD_EXECUTABLE ? [process.env.ENVD_EXECUTABLE] : [process.execPath, MAIN];
-  const child = Bun.spawn([...command, "-isnotfc", "-port", "0"], {
+  const child = Bun.spawn([...wrap, ...command, "-isnotfc", "-port", "0"], {
     env: {
       PATH: process.env.PATH ?? "/usr/bin:/bin",
       ENVD_HOST: "127.0.0.1",

@@ -72,6 +72,7 @@ async function* start(of: { envd: Envd; processes: Processes; request: StartRequ
     config: { cmd: asked.cmd, args: asked.args, envs: asked.envs, cwd: asked.cwd },
     tag: request.tag,
   });
+  envd.onLaunch();
   envd.log.debug("process started", { pid: process.pid, user: user.name });
   const isOverdue = killAtDeadline(process, context.timeoutMs());
   yield* streamEvents({ process, context, isOverdue });

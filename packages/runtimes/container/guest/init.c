@@ -37,6 +37,11 @@ static const char *const engine[][2] = {
     {"BUN_JSC_thresholdForJITAfterWarmUp", "5000"},
     {"BUN_JSC_numberOfGCMarkers", "1"},
     {"BUN_JSC_useConcurrentGC", "0"},
+    /* No looks at a heap in which nothing happens: envd collects when requests have ceased, the heap when it has grown. */
+    {"BUN_GC_TIMER_DISABLE", "1"},
+    {"BUN_JSC_collectionTimerMaxPercentCPU", "0.0001"},
+    /* No threads that come for a moment's work and go ten seconds later. */
+    {"BUN_JSC_useWarmUpMarkedBlocks", "0"},
 };
 
 static pid_t start_envd(const sigset_t *unblocked) {

@@ -67,5 +67,7 @@ struct agent {
 /* Serves until the sandbox ends; then @returns what waitpid said of it. */
 int serve(const struct agent *agent);
 
+/* For a sandbox that idles. */
+void stop_unused_timer(void);
 uint64_t number_in_file(const char *path);
 #endif

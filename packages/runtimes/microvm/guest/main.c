@@ -86,6 +86,7 @@ static void prepare(const struct boot *boot) {
     mount_layers(boot);
     make_sandbox_cgroup(boot);
     bring_up_network(boot);
+    stop_unused_timer();
 }
 
 static void tell_end(int status) {

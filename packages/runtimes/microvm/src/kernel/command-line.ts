@@ -46,4 +46,6 @@ const KERNEL_WORDS = [
   ...["mitigations=off", "init_on_alloc=0", "lsm=landlock"],
   // What only delays a start: ciphers' tests of themselves, and waits for a quiet moment of many processors.
   ...["cryptomgr.notests=1", "rcupdate.rcu_expedited=1"],
+  // What wakes an idle kernel: averages of pressure, a watch for its own hangs, memory compacted ahead of need, counters.
+  ...["psi=0", "nowatchdog", "sysctl.vm.compaction_proactiveness=0", "sysctl.vm.stat_interval=60"],
 ];
