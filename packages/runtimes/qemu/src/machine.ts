@@ -81,10 +81,10 @@ export class QemuMachine implements Machine {
     return this.#inTurn(() =>
       this.withQmp(async (qmp) => {
         if (!(await this.#runs(qmp))) return;
-        await this.withAgent(async (agent) => {
+        await this.#sessions.withAgent(async (agent) => {
           await agent.syncAhead();
           await agent.freeze();
-        });
+        }, limits.upHelloMs);
         await qmp.execute("stop");
       }),
     );
@@ -172,7 +172,7 @@ export class QemuMachine implements Machine {
   async #ask<T>(work: (agent: GuestAgent) => Promise<T>): Promise<T | undefined> {
     try {
       if (!(await this.isRunning())) return undefined;
-      return await this.withAgent(work);
+      return await this.#sessions.withAgent(work, limits.upHelloMs);
     } catch {
       return undefined;
     }

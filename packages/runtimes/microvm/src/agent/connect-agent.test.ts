@@ -114,6 +114,33 @@ describe(connectAgent, () => {
     await expect(agent.stats()).rejects.toMatchObject({ code: "microvm_agent_garbled" });
   });
 
+  it("hangs up on a guest that talks without end, before it has cost much", async () => {
+    const talker = guest(() => "silent");
+    await using agent = await open(talker.connect);
+    const frozen = agent.freeze();
+    // Marks with lengths that make a reader look at much for each.
+    const mark = Buffer.from(encodeFrame({ id: 1, what: 5, failed: false, payload: new Uint8Array() }));
+    mark.writeUInt32LE(60_000, 12);
+    const talk = Buffer.concat(Array.from({ length: 3_000 }, () => mark));
+    const startedMs = performance.now();
+    for (let said = 0; said <= 2 << 20; said += talk.length) talker.say(talk);
+    await expect(frozen).rejects.toMatchObject({
+      code: "microvm_agent_gone",
+      message: expect.stringMatching(/nobody asked/),
+    });
+    expect(performance.now() - startedMs).toBeLessThan(2_000);
+  });
+
+  it("lets late answers to an earlier session pass by", async () => {
+    const late = guest(() => ({}));
+    await using agent = await open(late.connect);
+    const payload = new Uint8Array(60_000);
+    for (let round = 0; round < 40; round += 1) {
+      for (let id = 0; id < 10; id += 1) late.say(encodeFrame({ id, what: ASK.output, failed: false, payload }));
+      await agent.thaw();
+    }
+  });
+
   it("takes no more output than it asked for", async () => {
     const flood = guest(() => ({ payload: new Uint8Array(8 + 101) }));
     await using agent = await open(flood.connect);

@@ -3,6 +3,8 @@ import { crc32 } from "node:zlib";
 
 const MARK = 0x31414c53;
 const HEAD_BYTES = 20;
+const SUM_AT = 16;
+const NO_SUM = new Uint8Array(4);
 const MARK_BYTES = Buffer.from([0x53, 0x4c, 0x41, 0x31]);
 /** Most that comes with an answer; the guest's own bound is the same. */
 export const MOST_TOLD = 65_536;
@@ -74,20 +76,22 @@ export class FrameReader {
   }
 }
 
+/** Over all of it, its own field as zero. */
+const sumOf = (whole: Buffer): number =>
+  crc32(whole.subarray(HEAD_BYTES), crc32(NO_SUM, crc32(whole.subarray(0, SUM_AT))));
+
 function frameAt(held: Buffer, at: number): Frame | "none" | "under way" {
   if (held.length - at < HEAD_BYTES) return "under way";
   const length = held.readUInt32LE(at + 12);
   if (length > MOST_TOLD) return "none";
   const end = at + HEAD_BYTES + length;
   if (held.length < end) return "under way";
-  const whole = Buffer.from(held.subarray(at, end));
-  const sum = whole.readUInt32LE(16);
-  whole.writeUInt32LE(0, 16);
-  if (crc32(whole) !== sum) return "none";
+  const whole = held.subarray(at, end);
+  if (sumOf(whole) !== whole.readUInt32LE(SUM_AT)) return "none";
   return {
     id: whole.readUInt32LE(4),
     what: whole.readUInt16LE(8),
     failed: whole.readUInt16LE(10) !== 0,
-    payload: whole.subarray(HEAD_BYTES),
+    payload: Buffer.from(whole.subarray(HEAD_BYTES)),
   };
 }

@@ -28,6 +28,8 @@ type Waiting = {
 
 /** More than that at once is a mistake of ours. */
 const MOST_WAITING = 64;
+/** After so many bytes without an answer to a question of ours the line is given up: what an earlier session left is far less. */
+const MOST_UNASKED_BYTES = 1 << 20;
 /** A guest's reason is shown to people. */
 const REASON_CHARS = 300;
 
@@ -37,6 +39,8 @@ export class AgentSession {
   readonly #reader = new FrameReader();
   readonly #waiting = new Map<number, Waiting>();
   #nextId: number;
+  /** Since the last answer. Looking for frames in them costs this process time, which all machines share. */
+  #unaskedBytes = 0;
   #closed: string | undefined;
 
   /** @param firstId where ids begin: another than an earlier session's, whose late answers may still come */
@@ -105,9 +109,16 @@ export class AgentSession {
 
   /** What answers no question of ours, or another one, is dropped: an earlier session's, or the guest's invention. */
   #take(bytes: Uint8Array): void {
+    if (this.#closed !== undefined) return; // of what had been read before
+    this.#unaskedBytes += bytes.length;
+    if (this.#unaskedBytes > MOST_UNASKED_BYTES) {
+      this.close("the guest says much that nobody asked for");
+      return;
+    }
     for (const frame of this.#reader.take(bytes)) {
       const waiting = this.#waiting.get(frame.id);
       if (waiting === undefined || ASK[waiting.what] !== frame.what) continue;
+      this.#unaskedBytes = 0;
       if (!frame.failed) waiting.settle(frame.payload);
       else waiting.fail(microvmFaults.agent_refused({ command: waiting.what, reason: printable(frame.payload) }));
     }
