@@ -68,9 +68,12 @@ export class QemuMachine implements Machine {
     return this.#sessions.withQmp(work);
   }
 
-  /** The machine must be running: a stopped one does not answer. */
-  withAgent<T>(work: (agent: GuestAgent) => Promise<T>): Promise<T> {
-    return this.#sessions.withAgent(work);
+  /**
+   * The machine must be running: a stopped one does not answer.
+   * @param withinMs until it says hello
+   */
+  withAgent<T>(work: (agent: GuestAgent) => Promise<T>, withinMs?: number): Promise<T> {
+    return this.#sessions.withAgent(work, withinMs);
   }
 
   /**
@@ -81,7 +84,7 @@ export class QemuMachine implements Machine {
     return this.#inTurn(() =>
       this.withQmp(async (qmp) => {
         if (!(await this.#runs(qmp))) return;
-        await this.#sessions.withAgent(async (agent) => {
+        await this.withAgent(async (agent) => {
           await agent.syncAhead();
           await agent.freeze();
         }, limits.upHelloMs);
@@ -96,7 +99,7 @@ export class QemuMachine implements Machine {
       await this.withAgent(async (agent) => {
         await agent.setClock();
         await agent.thaw();
-      });
+      }, limits.upHelloMs);
     });
   }
 
@@ -172,7 +175,7 @@ export class QemuMachine implements Machine {
   async #ask<T>(work: (agent: GuestAgent) => Promise<T>): Promise<T | undefined> {
     try {
       if (!(await this.isRunning())) return undefined;
-      return await this.#sessions.withAgent(work, limits.upHelloMs);
+      return await this.withAgent(work, limits.upHelloMs);
     } catch {
       return undefined;
     }

@@ -63,15 +63,17 @@ async function timedRestore(
 function noteFreeze(machine: QemuMachine): Promise<number> {
   const noted = Promise.withResolvers<number>();
   const withAgent = machine.withAgent.bind(machine);
-  machine.withAgent = (work) =>
-    withAgent((agent) =>
-      work({
-        ...agent,
-        freeze: () => {
-          noted.resolve(performance.now());
-          return agent.freeze();
-        },
-      }),
+  machine.withAgent = (work, withinMs) =>
+    withAgent(
+      (agent) =>
+        work({
+          ...agent,
+          freeze: () => {
+            noted.resolve(performance.now());
+            return agent.freeze();
+          },
+        }),
+      withinMs,
     );
   return noted.promise;
 }
