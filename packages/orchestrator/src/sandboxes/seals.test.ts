@@ -170,6 +170,25 @@ describe(Seals, () => {
     expect(existsSync(join(node.temp.dir, "artifacts/builds", SEALED))).toBe(false);
   });
 
+  it("is killed at once while a pause that failed tries to thaw it", async () => {
+    await using node = await fakeNode();
+    await node.make("i1");
+    const machine = node.runtime.only;
+    machine.onSeal = async () => {
+      throw machineFaults.unsealable({ reason: "io_uring" });
+    };
+    const thawing = Promise.withResolvers<void>();
+    machine.onThaw = () => {
+      thawing.resolve();
+      return new Promise(() => undefined);
+    };
+    const paused = faultOf(pause(node));
+    await thawing.promise;
+    await node.sandboxes.end("i1", "request");
+    expect(await paused).toBe("node_killed_while_pausing");
+    await eventually(() => node.slots.out.size === 0);
+  });
+
   it("checkpoints in place: live and found throughout, thawed before the build is committed", async () => {
     await using node = await fakeNode();
     await node.make("i1");

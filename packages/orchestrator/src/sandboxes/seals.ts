@@ -1,5 +1,5 @@
 import { isFault } from "@sandlot/faults";
-import { Gate, sleep, systemClock } from "@sandlot/lifetime";
+import { Gate, sleep, systemClock, unlessAborted } from "@sandlot/lifetime";
 import type { NodeEvents } from "../events";
 import { nodeFaults } from "../faults";
 import { type StageTimes, stopwatch } from "../guests/guest";
@@ -144,17 +144,19 @@ export class Seals {
     const { guest } = sandbox;
     journal.setMachineState(guest.machineId, "live");
     journal.forgetSeal(of.buildId);
-    // One that is to be ended, or has ended, needs no more time to run.
-    if (!isOver(signal.reason)) await this.#thaw(sandbox);
+    await this.#thaw(sandbox, signal);
     this.#entries.set(of.sandboxId, { state: "live", sandbox });
     events.sealFailed({ sandboxId: of.sandboxId, machineId: guest.machineId, buildId: of.buildId, thrown });
   }
 
-  async #thaw({ guest }: LiveSandbox): Promise<void> {
-    for (let tries = 1; ; tries += 1) {
+  /** One that is to be ended, or has ended, needs no more time to run, and a guest that does not answer must not hold up its end. */
+  async #thaw({ guest }: LiveSandbox, signal: AbortSignal): Promise<void> {
+    for (let tries = 1; !isOver(signal.reason); tries += 1) {
+      const thawed = guest.machine.thaw();
       try {
-        return await guest.machine.thaw();
+        return await (signal.aborted ? thawed : unlessAborted(thawed, signal));
       } catch (thrown) {
+        if (isOver(thrown)) return;
         this.#parts.events.thawFailed({ machineId: guest.machineId, thrown });
         if (tries >= limits.thawTries) return;
         await sleep(limits.thawRetryMs);

@@ -22,7 +22,7 @@ export class FakeMachine implements Machine {
   /** Called as a seal begins; throw to fail it, wait to slow it down. */
   onSeal: (request: SealRequest, signal: AbortSignal) => Promise<void> = async () => undefined;
   /** Called before its processes run on. */
-  onThaw: () => void = () => undefined;
+  onThaw: () => void | Promise<void> = () => undefined;
   readonly #end = Promise.withResolvers<MachineEnd>();
   readonly ended = this.#end.promise;
   readonly #gone: () => void;
@@ -51,7 +51,7 @@ export class FakeMachine implements Machine {
   }
   async thaw(): Promise<void> {
     if (this.#over) throw new Error("it has ended");
-    if (this.frozen) this.onThaw();
+    if (this.frozen) await this.onThaw();
     this.envd.frozen?.resolve();
     this.envd.frozen = undefined;
   }
