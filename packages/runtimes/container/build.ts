@@ -5,13 +5,15 @@ import { join, resolve } from "node:path";
 const here = import.meta.dir;
 /** C that all launchers share. */
 const NATIVE = join(here, "../host/native");
+/** What a sandbox is told of itself, whatever it runs in. */
+const SANDBOX = join(NATIVE, "sandbox");
 const dist = join(here, "../../../dist");
 
 async function compile(of: { sources: readonly string[]; output: string }): Promise<void> {
   const flags = ["-static", "-O2", "-s", "-std=gnu17", "-Wall", "-Wextra", "-Werror", "-fstack-protector-strong"];
-  const include = `-I${NATIVE}`;
+  const include = [`-I${NATIVE}`, `-I${SANDBOX}`];
   const fresh = `${of.output}.new`; // renamed over the old one, which launchers of live machines are running
-  const child = Bun.spawn(["gcc", ...flags, include, "-o", fresh, ...of.sources], {
+  const child = Bun.spawn(["gcc", ...flags, ...include, "-o", fresh, ...of.sources], {
     stdout: "inherit",
     stderr: "inherit",
   });
@@ -29,7 +31,7 @@ export async function buildContainerRuntime(to: string): Promise<void> {
   await mkdir(guest, { recursive: true, mode: 0o755 });
   await Promise.all([
     compile({
-      sources: [...(await sourcesIn("launcher")), ...(await sourcesIn(NATIVE))],
+      sources: [...(await sourcesIn("launcher")), ...(await sourcesIn(NATIVE)), ...(await sourcesIn(SANDBOX))],
       output: join(to, "launcher"),
     }),
     compile({ sources: await sourcesIn("guest"), output: join(guest, "init") }),

@@ -3,7 +3,7 @@
 #define SANDLOT_AGENT_H
 #include "guest.h"
 #include "frame.h"
-#include "identity.h" // the container launcher's: both kinds of sandbox are told the same
+#include "identity.h"
 
 #define PROTOCOL 1
 

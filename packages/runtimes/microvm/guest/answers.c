@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "connections.h" // the container launcher's
+#include "connections.h"
 
 #define CHILD_MS 5000
 

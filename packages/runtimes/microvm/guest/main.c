@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "connections.h" // the container launcher's
+#include "connections.h"
 
 static bool has_vsock;
 

@@ -19,7 +19,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "identity.h" // the container launcher's: both kinds of sandbox are told the same
+#include "identity.h"
 
 #define INIT "/usr/lib/sandlot/init"
 
