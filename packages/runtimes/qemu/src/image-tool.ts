@@ -1,6 +1,17 @@
 /** qemu-img, one short process per call. */
 import { qemuFaults } from "./faults";
 
+/** Words in front of a command that is to run as a machine's own id, without any rights. */
+export const asNobody = (uid: number | string): string[] => [
+  "setpriv",
+  `--reuid=${uid}`,
+  `--regid=${uid}`,
+  "--clear-groups",
+  "--bounding-set=-all",
+  "--no-new-privs",
+  "--",
+];
+
 /**
  * @param of.uid whom it runs as, without any rights: for images that a QEMU has written, which may be broken into
  * @param of.files open files, which it finds as /dev/fd/3 and on
@@ -11,21 +22,7 @@ export async function runImageTool(
   of: { uid?: number; files?: readonly number[]; signal?: AbortSignal } = {},
 ): Promise<void> {
   const { uid, signal } = of;
-  const as =
-    uid === undefined
-      ? []
-      : [
-          "unshare",
-          "--net",
-          "--",
-          "setpriv",
-          `--reuid=${uid}`,
-          `--regid=${uid}`,
-          "--clear-groups",
-          "--bounding-set=-all",
-          "--no-new-privs",
-          "--",
-        ];
+  const as = uid === undefined ? [] : ["unshare", "--net", "--", ...asNobody(uid)];
   const child = Bun.spawn([...as, "qemu-img", ...words], {
     stdio: ["ignore", "ignore", "pipe", ...(of.files ?? [])],
     cwd: "/",

@@ -8,6 +8,8 @@ export const limits = {
   kvmTrialMs: 8_000,
   /** How long QEMU may take to answer its monitor, in milliseconds; one is normal. */
   monitorMs: 10_000,
+  /** How long the agent of a guest that has just been restored may take to say hello, in milliseconds; 100 alone, seconds when many start at once. */
+  firstHelloMs: 60_000,
   /** How long the agent of a guest that is up may take to say hello, in milliseconds: a hostile one must not hold up its end for longer. */
   upHelloMs: 15_000,
   /** The longest line of the monitor's that is taken, in bytes; the largest answers we ask for have 20 KB. */

@@ -72,7 +72,7 @@ export class QemuMachine implements Machine {
    * The machine must be running: a stopped one does not answer.
    * @param withinMs until it says hello
    */
-  withAgent<T>(work: (agent: GuestAgent) => Promise<T>, withinMs?: number): Promise<T> {
+  withAgent<T>(work: (agent: GuestAgent) => Promise<T>, withinMs: number = limits.upHelloMs): Promise<T> {
     return this.#sessions.withAgent(work, withinMs);
   }
 
@@ -87,7 +87,7 @@ export class QemuMachine implements Machine {
         await this.withAgent(async (agent) => {
           await agent.syncAhead();
           await agent.freeze();
-        }, limits.upHelloMs);
+        });
         await qmp.execute("stop");
       }),
     );
@@ -99,7 +99,7 @@ export class QemuMachine implements Machine {
       await this.withAgent(async (agent) => {
         await agent.setClock();
         await agent.thaw();
-      }, limits.upHelloMs);
+      });
     });
   }
 
@@ -175,7 +175,7 @@ export class QemuMachine implements Machine {
   async #ask<T>(work: (agent: GuestAgent) => Promise<T>): Promise<T | undefined> {
     try {
       if (!(await this.isRunning())) return undefined;
-      return await this.withAgent(work, limits.upHelloMs);
+      return await this.withAgent(work);
     } catch {
       return undefined;
     }

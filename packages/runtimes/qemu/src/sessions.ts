@@ -9,7 +9,7 @@ export type Sessions = {
   /** @throws Fault `qemu_monitor_gone`, `qemu_monitor_silent` */
   withQmp<T>(work: (qmp: Qmp) => Promise<T>): Promise<T>;
   /** @throws Fault `microvm_agent_gone`, `microvm_agent_silent` */
-  withAgent<T>(work: (agent: GuestAgent) => Promise<T>, withinMs?: number): Promise<T>;
+  withAgent<T>(work: (agent: GuestAgent) => Promise<T>, withinMs: number): Promise<T>;
 };
 
 /** @param dir the machine's, which holds `qmp.sock` and `agent.sock` */
@@ -27,7 +27,7 @@ export function openSessions(dir: string): Sessions {
       lock.run("agent", () =>
         atShortPath(dir, "agent.sock", async (path) => {
           await using agent = await connectAgent(
-            { connect: unixSocketStream(path), ...(withinMs === undefined ? {} : { withinMs }) },
+            { connect: unixSocketStream(path), withinMs },
             new AbortController().signal,
           );
           return await work(agent);

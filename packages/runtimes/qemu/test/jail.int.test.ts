@@ -4,6 +4,7 @@ import { readdir, readFile, readlink, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Machine, Runtime } from "@sandlot/runtime-contract";
 import { VMM_IDS } from "@sandlot/runtime-host";
+import { asNobody } from "../src/image-tool";
 import { canRunMachines, type QemuHarness, qemuHarness } from "./harness";
 
 const missing = canRunMachines();
@@ -40,15 +41,7 @@ describe.skipIf(missing !== undefined)("the jail around QEMU", () => {
   /** Runs a command as that QEMU could: with its id, in its namespaces. The program comes from outside, it has none. */
   async function asVmm({ pid }: Running, ...cmd: string[]): Promise<string> {
     const uid = (await fields(pid)).get("Uid")?.split("\t")[0] ?? "";
-    const as = [
-      "setpriv",
-      `--reuid=${uid}`,
-      `--regid=${uid}`,
-      "--clear-groups",
-      "--bounding-set=-all",
-      "--no-new-privs",
-    ];
-    const child = Bun.spawn([...as, ...cmd], { stdout: "pipe", stderr: "pipe" });
+    const child = Bun.spawn([...asNobody(uid), ...cmd], { stdout: "pipe", stderr: "pipe" });
     const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
     return `${(await child.exited) === 0 ? "done" : "refused"} ${out}${err}`;
   }

@@ -9,6 +9,7 @@ import { cpuModelFor, HARDWARE } from "../command-line";
 import { RESTORE_FD } from "../descriptors";
 import type { QemuHost } from "../host";
 import type { Acceleration } from "../journal";
+import { limits as bounds } from "../limits";
 import type { QemuMachine } from "../machine";
 import type { StartRequest } from "../plan-machine";
 import { sealedCpuModel } from "./processor";
@@ -60,7 +61,13 @@ export class MachineSeals {
         throw machineFaults.seal_unreadable({ reason: `QEMU ended: ${said || "without a word"}` }, thrown);
       });
       signal.throwIfAborted();
-      await goOn({ plan, request, gateway, monitor, withAgent: (work) => machine.withAgent(work) });
+      await goOn({
+        plan,
+        request,
+        gateway,
+        monitor,
+        withAgent: (work) => machine.withAgent(work, bounds.firstHelloMs),
+      });
     });
     signal.throwIfAborted();
   }
