@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CHECKOUT } from "@sandlot/stack";
 import type { Output, Outputs } from "./outputs";
-import { type Counts, countJunit, countSpec, type Tally } from "./tally";
+import { type Counts, countJunit, countSpec, failedNames, type Tally } from "./tally";
 
 export type Run = {
   readonly tally: Tally;
@@ -41,13 +41,19 @@ async function runCounted(
   const printed = streams.map(({ text }) => text).join("\n");
   const counted = count(exitCode, printed);
   const isConsistent = counted !== undefined && (exitCode === 0) === (counted.failed === 0);
-  if (!isConsistent) say(`${of.name} ended with exit code ${exitCode} (limit ${of.limitSeconds} s)`);
+  const inconsistency = `ended with exit code ${exitCode} (limit ${of.limitSeconds} s)`;
+  if (!isConsistent) say(`${of.name} ${inconsistency}`);
   output.end();
   const counts = isConsistent
     ? counted
     : { passed: counted?.passed ?? 0, failed: (counted?.failed ?? 0) + 1, skipped: counted?.skipped ?? 0 };
-  run.tally.add(of.name, counts, (performance.now() - startMs) / 1000);
+  const named = failedNames(printed);
+  const failures = named.length > 0 ? named : lastLines(printed);
+  const told = counts.failed === 0 ? [] : [...failures, ...(isConsistent ? [] : [inconsistency])];
+  run.tally.add(of.name, counts, (performance.now() - startMs) / 1000, told);
 }
+
+const lastLines = (text: string): string[] => text.trimEnd().split("\n").slice(-8);
 
 /** Passes on what is written as it comes, and keeps the last 64 KiB of it. */
 class LastOf {

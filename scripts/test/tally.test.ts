@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { countJunit, countSpec, Tally } from "./tally";
+import { countJunit, countSpec, failedNames, Tally } from "./tally";
 
 test("counts what bun test and node --test wrote", () => {
   const xml =
@@ -21,4 +21,15 @@ test("closes with the plain line", () => {
   expect(tally.closingLine()).toBe("2 passed, 0 failed");
   tally.add("b", { passed: 0, failed: 1, skipped: 3 }, 1);
   expect(tally.closingLine()).toBe("2 passed, 1 failed, 3 skipped");
+});
+
+test("names what failed, once, after the parts", () => {
+  const bun = "(pass) a [1.00ms]\n(fail) B > c [2.5ms]\n\n1 tests failed:\n(fail) B > c [2.5ms]\n";
+  expect(failedNames(bun)).toEqual(["B > c"]);
+  const spec =
+    "\u2714 a (1.5ms)\n  \u2716 is (0 ms) (2ms)\n\u2716 d (3.1ms)\n\u2716 failing tests:\n\u2716 d (3.1ms)\n";
+  expect(failedNames(spec)).toEqual(["is (0 ms)", "d"]);
+  const tally = new Tally();
+  tally.add("a", { passed: 0, failed: 1, skipped: 0 }, 1, ["B > c"]);
+  expect(tally.report().split("\n").slice(2)).toEqual(["", "FAIL  a: B > c"]);
 });

@@ -2,13 +2,17 @@
 
 export type Counts = { readonly passed: number; readonly failed: number; readonly skipped: number };
 
-type Row = Counts & { readonly name: string; readonly seconds: number };
+type Row = Counts & { readonly name: string; readonly seconds: number; readonly failures: readonly string[] };
+
+/** Of each part: enough to know what broke, where only the end of the output is kept. */
+const FAILURES_TOLD = 20;
 
 export class Tally {
   readonly #rows: Row[] = [];
 
-  add(name: string, counts: Counts, seconds: number): void {
-    this.#rows.push({ name, seconds, ...counts });
+  /** @param failures what failed, a line each */
+  add(name: string, counts: Counts, seconds: number, failures: readonly string[] = []): void {
+    this.#rows.push({ name, seconds, failures, ...counts });
   }
 
   get failed(): number {
@@ -19,13 +23,16 @@ export class Tally {
     return this.#rows.reduce((sum, row) => sum + row[key], 0);
   }
 
-  /** One line per part; skipped tests are said out loud. */
+  /** One line per part, then one per failure; skipped tests are said out loud. */
   report(): string {
-    const lines = this.#rows.map(
+    const parts = this.#rows.map(
       ({ name, passed, failed, skipped, seconds }) =>
         `${failed === 0 ? "ok  " : "FAIL"}  ${name.padEnd(34)}${String(passed).padStart(5)} passed${String(failed).padStart(5)} failed${String(skipped).padStart(5)} skipped${seconds.toFixed(1).padStart(9)} s`,
     );
-    return `\n${lines.join("\n")}`;
+    const failures = this.#rows.flatMap(({ name, failures }) =>
+      failures.slice(0, FAILURES_TOLD).map((failure) => `FAIL  ${name}: ${failure}`),
+    );
+    return ["", ...parts, ...(failures.length === 0 ? [] : ["", ...failures])].join("\n");
   }
 
   closingLine(): string {
@@ -54,4 +61,10 @@ export function countSpec(output: string): Counts | undefined {
   if (passed === undefined) return undefined;
   const failed = (read("fail") ?? 0) + (read("cancelled") ?? 0);
   return { passed, failed, skipped: (read("skipped") ?? 0) + (read("todo") ?? 0) };
+}
+
+/** The names of failed tests in what `bun test` or the spec reporter of `node --test` printed, each once. */
+export function failedNames(output: string): string[] {
+  const names = [...output.matchAll(/^(?:\(fail\)|\s*\u2716) (.+?)(?: [[(][\d.]+ ?ms[\])])$/gm)];
+  return [...new Set(names.map(([, name]) => name ?? ""))];
 }

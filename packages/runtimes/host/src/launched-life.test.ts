@@ -64,14 +64,12 @@ describe(LaunchedLife, () => {
   });
 
   it("is killed by its launcher", async () => {
-    const launcher = Bun.spawn([
-      "sh",
-      "-c",
-      `trap 'kill -9 ${machine.pid}; echo "{\\"exitCode\\":137}" > ${dir}/exit.json; exit' TERM; while :; do sleep 0.01; done`,
-    ]);
+    const hasEnded = `while kill -0 ${machine.pid} 2>/dev/null; do sleep 0.01; done`;
+    const onTerm = `kill -9 ${machine.pid}; ${hasEnded}; echo "{\\"exitCode\\":137}" > ${dir}/exit.json; exit`;
+    const launcher = Bun.spawn(["sh", "-c", `trap '${onTerm}' TERM; echo ready; while :; do sleep 0.01; done`]);
     const { pid, startTime } = await recordOf(launcher.pid);
     await writeFile(join(dir, "launcher.pid"), `${pid} ${startTime}\n`);
-    await Bun.sleep(50); // until the trap is set
+    await launcher.stdout.getReader().read(); // the trap is set
     await life.kill();
     expect(await life.ended).toEqual({ exitCode: 137, outOfMemory: false });
     expect(removed).toBe(0);
