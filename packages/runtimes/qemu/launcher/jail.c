@@ -15,7 +15,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define HIGH_FD 500 /* above all that is handed over, so that nothing is overwritten */
+#define MOST_FD 500 /* room for all that is handed over, and what the VMM opens itself */
 #define WHOLE (MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
 static void make_device(const char *name, unsigned major, unsigned minor) {
@@ -103,7 +103,7 @@ void become_vmm(const struct config *config, const struct handed *handed, int go
     if (null < 0 || dup2(null, 0) < 0) fail_errno("jail", "input");
     if (sethostname("vmm", 3) < 0) fail_errno("jail", "hostname");
     limit(RLIMIT_CORE, 0);
-    limit(RLIMIT_NOFILE, HIGH_FD);
+    limit(RLIMIT_NOFILE, MOST_FD);
     limit(RLIMIT_MEMLOCK, 65536);
     if (config->file_mib > 0) limit(RLIMIT_FSIZE, (rlim_t)config->file_mib << 20);
     lay_out(config, handed);

@@ -16,7 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define HIGH_FD 400 /* above all descriptors that the VMM is given */
+#define HIGH_FD (FIRST_FILE + MAX_FILES) /* above all descriptors that the VMM is given */
 
 /* Away from the numbers that the VMM's descriptors will have. */
 static int high(int fd) {
@@ -54,8 +54,11 @@ static int open_as_root(const char *path, bool writable) {
     return high(fd);
 }
 
+/* Ours of what the VMM will find under that number. */
+static int *fixed(struct handed *handed, int number) { return &handed->fixed[number - TAP_FD]; }
+
 static void open_files(const struct config *config, struct handed *handed) {
-    handed->fixed[5] = config->restore_state == NULL ? -1 : open_as_root(config->restore_state, false);
+    *fixed(handed, RESTORE_FD) = config->restore_state == NULL ? -1 : open_as_root(config->restore_state, false);
     for (size_t i = 0; i < config->open_count; i++) {
         handed->files[i] = open_as_root(config->opens[i].path, config->opens[i].writable);
     }
@@ -86,11 +89,11 @@ static pid_t start_vmm(const struct config *config, int lock, struct ends *ends)
     struct handed handed;
     int report[2], go[2], log[2], starter = status_fd;
     if (pipe2(report, O_CLOEXEC) < 0 || pipe2(go, O_CLOEXEC) < 0 || pipe2(log, O_CLOEXEC) < 0) fail_errno("start", "pipe");
-    handed.fixed[0] = high(make_tap(config));
-    handed.fixed[1] = listen_at(config, "qmp.sock");
-    handed.fixed[2] = listen_at(config, "agent.sock");
-    make_pair(&ends->notice, &handed.fixed[3]);
-    make_pair(&ends->console, &handed.fixed[4]);
+    *fixed(&handed, TAP_FD) = high(make_tap(config));
+    *fixed(&handed, QMP_FD) = listen_at(config, "qmp.sock");
+    *fixed(&handed, AGENT_FD) = listen_at(config, "agent.sock");
+    make_pair(&ends->notice, fixed(&handed, NOTICE_FD));
+    make_pair(&ends->console, fixed(&handed, CONSOLE_FD));
     handed.log = high(log[1]);
     ends->log = high(log[0]);
     open_files(config, &handed);

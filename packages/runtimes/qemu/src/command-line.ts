@@ -20,7 +20,7 @@ export type QemuPlan = {
   readonly cpuModel: string;
   readonly cpuCount: number;
   readonly memoryMiB: number;
-  /** Block nodes below `layers` and `disk`, which the guest sees as vda and vdb; see `disks.ts`. */
+  /** Block nodes below `layers` and `disk`, which the guest sees as vda and vdb; see `block-nodes.ts`. */
   readonly blockNodes: readonly object[];
   readonly disks: readonly ("layers" | "disk")[];
   readonly files: readonly OpenFile[];

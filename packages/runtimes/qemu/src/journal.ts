@@ -1,7 +1,7 @@
 /** A machine's directory: what is written before anything is made, and read after a restart. */
 import { stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type MachineBasics, writeRecord } from "@sandlot/runtime-host";
+import { launchConfigIn, type MachineBasics, writeRecord } from "@sandlot/runtime-host";
 
 export type Acceleration = "kvm" | "tcg";
 
@@ -22,7 +22,7 @@ export type MachineRecord = MachineBasics & {
 };
 
 export async function writeMachine(of: { dir: string; record: MachineRecord; launchConfig: string }): Promise<void> {
-  await writeFile(join(of.dir, "launch.conf"), of.launchConfig);
+  await writeFile(launchConfigIn(of.dir), of.launchConfig);
   await writeRecord(of.dir, of.record);
 }
 

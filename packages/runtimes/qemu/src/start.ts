@@ -10,8 +10,8 @@ import { QemuRuntime } from "./runtime";
 const DEVICES = ["1:3", "1:9", "10:200", "10:232"];
 
 /**
- * Opens the QEMU runtime of one directory: makes the shared cgroups and what QEMU sees of the host. Machines are neither
- * touched nor adopted until `list` or `sweep`. Disposing of it leaves machines running.
+ * Opens the QEMU runtime of one directory: makes the shared cgroups. Machines are neither touched nor adopted until `list` or
+ * `sweep`, and the host is not examined until the first start or probe. Disposing of it leaves machines running.
  * @throws Fault `runtime_no_cgroups`, `runtime_helper_failed`
  */
 export async function startQemuRuntime(config: QemuRuntimeConfig, parts: QemuRuntimeParts): Promise<Runtime> {

@@ -54,11 +54,7 @@ export class MachineSeals {
       await loadSealed(loading, signal).catch(async (thrown: unknown) => {
         signal.throwIfAborted();
         if (!isFault(thrown, "qemu_monitor_gone")) throw thrown;
-        const said = (await readFile(join(machine.parts.dir, "vmm.log"), "utf8").catch(() => ""))
-          .trim()
-          .split("\n")
-          .at(-1);
-        throw machineFaults.seal_unreadable({ reason: `QEMU ended: ${said || "without a word"}` }, thrown);
+        throw machineFaults.seal_unreadable({ reason: `QEMU ended: ${await lastLineOf(machine.parts.dir)}` }, thrown);
       });
       signal.throwIfAborted();
       await goOn({
@@ -93,6 +89,11 @@ export class MachineSeals {
       signal,
     );
   }
+}
+
+async function lastLineOf(machineDir: string): Promise<string> {
+  const log = await readFile(join(machineDir, "vmm.log"), "utf8").catch(() => "");
+  return log.trim().split("\n").at(-1) || "without a word";
 }
 
 /**

@@ -32,7 +32,7 @@ export type VmHost = {
 
 export type VmShape = { readonly cpuCount: number; readonly memoryMiB: number };
 
-/** Of the tables of the disk of layers: where each begins and ends. */
+/** Of the disk of layers: its tables, which say where each image begins and ends, and the images' names. */
 type VmLayers = { readonly layersSha256: string };
 
 export type SealedVm = { readonly version: 1 } & VmHost & VmShape & VmLayers;

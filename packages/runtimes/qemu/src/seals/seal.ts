@@ -21,7 +21,7 @@ export type SealMachine = {
   readonly deviceState: StateFile;
   readonly host: SealingHost;
   readonly shape: VmShape;
-  /** Of the tables of the layers disk. */
+  /** Of the layers disk, as the seal tells it. */
   readonly digestLayers: () => Promise<string>;
   readonly checked: CheckedFiles;
   readonly request: SealRequest;
