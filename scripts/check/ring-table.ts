@@ -44,7 +44,7 @@ export const MAY: Readonly<Record<string, readonly string[]>> = {
   storage: [...KIT, "domain"],
   builder: [...KIT, "domain", "contracts", "runtime-contract", "storage", "oci-images"],
   "runtime-contract": [...KIT, "domain"],
-  "runtime-microvm": [...KIT, "domain", "runtime-contract"],
+  "runtime-microvm": [...KIT, "domain", "runtime-contract", "runtime-host"],
   "runtime-host": ["faults", "lifetime", "runtime-contract"],
   "runtime-container": [...KIT, "domain", "runtime-contract", "runtime-host"],
   "runtime-qemu": [...KIT, "domain", "runtime-contract", "runtime-host", "runtime-microvm"],

@@ -38,17 +38,6 @@ static int add_pair(const struct config *config, int slot, int guest_netns) {
     return nl_ask(slot, &r);
 }
 
-static void add_default_route(int socket, struct in_addr gateway) {
-    struct rtmsg route = {.rtm_family = AF_INET, .rtm_table = RT_TABLE_MAIN, .rtm_protocol = RTPROT_STATIC, .rtm_scope = RT_SCOPE_UNIVERSE, .rtm_type = RTN_UNICAST};
-    int link = nl_index_of(socket, "eth0");
-    struct nl_request r;
-    nl_begin(&r, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &route, sizeof route);
-    nl_put(&r, RTA_GATEWAY, &gateway, sizeof gateway);
-    nl_put(&r, RTA_OIF, &link, sizeof link);
-    errno = -nl_ask(socket, &r);
-    if (errno != 0) fail_errno("network", "cannot add the default route");
-}
-
 void plug_in(const struct config *config, int guest_netns) {
     int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
     int guest = nl_socket_in(guest_netns);
@@ -79,7 +68,7 @@ void plug_in(const struct config *config, int guest_netns) {
     nl_bring_up(guest, "eth0");
     nl_add_address(slot, config->host_link, gateway, prefix);
     nl_add_address(guest, "eth0", address, prefix);
-    add_default_route(guest, gateway);
+    nl_add_default_route(guest, "eth0", gateway);
     close(slot);
     close(slot_netns);
     close(guest);

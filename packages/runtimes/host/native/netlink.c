@@ -81,6 +81,17 @@ void nl_add_address(int socket, const char *link, struct in_addr address, unsign
     if (errno != 0) fail_errno("network", "cannot address %s", link);
 }
 
+void nl_add_default_route(int socket, const char *link, struct in_addr gateway) {
+    struct rtmsg route = {.rtm_family = AF_INET, .rtm_table = RT_TABLE_MAIN, .rtm_protocol = RTPROT_STATIC, .rtm_scope = RT_SCOPE_UNIVERSE, .rtm_type = RTN_UNICAST};
+    int through = nl_index_of(socket, link);
+    struct nl_request r;
+    nl_begin(&r, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &route, sizeof route);
+    nl_put(&r, RTA_GATEWAY, &gateway, sizeof gateway);
+    nl_put(&r, RTA_OIF, &through, sizeof through);
+    errno = -nl_ask(socket, &r);
+    if (errno != 0) fail_errno("network", "cannot add the default route");
+}
+
 void nl_bring_up(int socket, const char *link) {
     struct ifinfomsg up = {.ifi_index = nl_index_of(socket, link), .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
     struct nl_request r;

@@ -22,6 +22,8 @@ int nl_socket_in(int netns);
 int nl_index_of(int socket, const char *name);
 int nl_delete_link(int socket, const char *name);
 void nl_add_address(int socket, const char *link, struct in_addr address, unsigned prefix);
+/* All that has no other way goes through `gateway`, out of `link`. */
+void nl_add_default_route(int socket, const char *link, struct in_addr gateway);
 void nl_bring_up(int socket, const char *link);
 void parse_cidr(const char *cidr, struct in_addr *address, unsigned *prefix);
 /* Deletes a link in a namespace by path, if both are there; comes back to the namespace it is called in. */

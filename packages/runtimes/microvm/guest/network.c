@@ -2,7 +2,6 @@
 #include "guest.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,17 +20,10 @@ static void set_mtu(const char *name, unsigned mtu) {
     close(line);
 }
 
-static void add_default_route(int socket, const char *through) {
-    struct rtmsg route = {.rtm_family = AF_INET, .rtm_table = RT_TABLE_MAIN, .rtm_protocol = RTPROT_STATIC, .rtm_scope = RT_SCOPE_UNIVERSE, .rtm_type = RTN_UNICAST};
+static void go_through(int line, const char *text) {
     struct in_addr gateway;
-    if (inet_pton(AF_INET, through, &gateway) != 1) fail("network", "gateway: %s", through);
-    int link = nl_index_of(socket, "eth0");
-    struct nl_request r;
-    nl_begin(&r, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &route, sizeof route);
-    nl_put(&r, RTA_GATEWAY, &gateway, sizeof gateway);
-    nl_put(&r, RTA_OIF, &link, sizeof link);
-    errno = -nl_ask(socket, &r);
-    if (errno != 0) fail_errno("network", "cannot add the default route");
+    if (inet_pton(AF_INET, text, &gateway) != 1) fail("network", "gateway: %s", text);
+    nl_add_default_route(line, "eth0", gateway);
 }
 
 void bring_up_network(const struct boot *boot) {
@@ -47,7 +39,7 @@ void bring_up_network(const struct boot *boot) {
         if (boot->mtu > 0) set_mtu("eth0", boot->mtu);
         nl_bring_up(line, "eth0");
         nl_add_address(line, "eth0", address, prefix);
-        if (boot->gateway != NULL) add_default_route(line, boot->gateway);
+        if (boot->gateway != NULL) go_through(line, boot->gateway);
     }
     close(line);
 }
