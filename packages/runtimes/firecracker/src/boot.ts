@@ -1,5 +1,4 @@
 /** Brings a laid out machine to life over its API: by a boot, or out of sealed memory. */
-
 import { isFault } from "@sandlot/faults";
 import { type Clock, sleep } from "@sandlot/lifetime";
 import { type BootPlan, type LoadPlan, planBoot, planLoad, planState } from "./api/boot-requests";

@@ -25,7 +25,6 @@ export const firecrackerFaults = defineFaults("firecracker", {
     kind: "precondition",
     say: (f: { wanted: string; found: string }) => `the binary configured as ${f.wanted} says it is ${f.found}`,
   },
-  ids_exhausted: { kind: "limited", say: (f: { count: number }) => `all ${f.count} user ids of machines are in use` },
   network: { kind: "broken", say: (f: { reason: string }) => `the network of the machine: ${f.reason}` },
   helper_failed: {
     kind: "broken",

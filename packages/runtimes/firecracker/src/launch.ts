@@ -176,7 +176,7 @@ function metadataOf(request: StartMachine): Metadata {
 }
 
 /** Newest first: the disks on top, then trees. @throws Fault `machine_layer_unfit` */
-export function sortLayers(layers: readonly LayerRef[]): { trees: LayerRef[]; diffs: string[] } {
+function sortLayers(layers: readonly LayerRef[]): { trees: LayerRef[]; diffs: string[] } {
   const trees = layers.filter(({ kind }) => kind === "erofs" || kind === "directory");
   const diffs = layers.filter(({ kind }) => kind === "raw-diff");
   const strange = layers.find((layer) => !trees.includes(layer) && !diffs.includes(layer));

@@ -70,10 +70,10 @@ export class FirecrackerRuntime implements Runtime {
   }
 
   get capabilities(): RuntimeCapabilities {
-    const works = this.#found?.problems.length !== 0 ? this.#found?.problems[0] : undefined;
+    const problem = this.#found?.problems[0];
     return {
-      memorySnapshots: works === undefined,
-      ...(works === undefined ? {} : { memorySnapshotsProblem: works }),
+      memorySnapshots: problem === undefined,
+      ...(problem === undefined ? {} : { memorySnapshotsProblem: problem }),
       filesystemSnapshots: true,
       diskLimit: true,
       nestedContainers: true,

@@ -5,7 +5,7 @@ import { runtimeFaults } from "./faults";
 import type { IdPlan } from "./limits";
 
 /** First range of an installation. Two tags may share a region; ranges then still differ within each installation. */
-export function firstRangeOf(plan: IdPlan, tag: string): number {
+function firstRangeOf(plan: IdPlan, tag: string): number {
   let hash = 0;
   for (const letter of tag) hash = (hash * 31 + letter.charCodeAt(0)) >>> 0;
   return (hash % plan.tagRegions) * plan.rangesPerTag;

@@ -14,7 +14,6 @@ export { type BlankDiskFormat, ensureBlankDisk } from "./disks/blank-disk";
 export { ensureLayerImage } from "./disks/layer-image";
 export {
   type DiskPiece,
-  LAYERS_MAX,
   type LayerExtent,
   type LayersDisk,
   planLayersDisk,

@@ -39,7 +39,6 @@ export function planBoot(of: BootPlan): ApiRequest[] {
   return [
     put("/machine-config", {
       vcpu_count: of.processors,
-
       mem_size_mib: of.memoryMiB,
       track_dirty_pages: true,
     }),

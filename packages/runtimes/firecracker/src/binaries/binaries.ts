@@ -1,5 +1,4 @@
 /** The versions of Firecracker of this node, side by side; each is brought in and checked when it is first wanted. */
-
 import type { FirecrackerRuntimeConfig } from "../config";
 import { firecrackerFaults } from "../faults";
 import { installPinned } from "./install";

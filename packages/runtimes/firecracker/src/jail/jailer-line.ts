@@ -49,6 +49,6 @@ function cgroupSettings({ cgroupVersion, limits: of }: JailPlan): string[] {
 }
 
 /** Nothing that Firecracker writes is longer than the guest's disk or its memory, whatever the guest makes it do. */
-export function largestFileBytes(of: MachineLimits): number {
+function largestFileBytes(of: MachineLimits): number {
   return (Math.max(of.diskMiB, of.memoryMiB) + limits.overheadMiB) * MIB;
 }

@@ -7,7 +7,7 @@ const PATH = "/usr/sbin:/sbin:/usr/bin:/bin";
 const LINK = /^[A-Za-z0-9_.-]{1,15}$/;
 
 /** Pure. Commands for `ip -batch`; what an earlier machine left of the name has been removed before. */
-export function planTap(slot: MachineSlot, userId: number): string[] {
+function planTap(slot: MachineSlot, userId: number): string[] {
   const { hostLink } = slot;
   const [guestAddress, prefix] = slot.guestCidr.split("/");
   return [

@@ -10,9 +10,7 @@ export const DESCRIBED_VERSION: Version = [1, 10];
 export const OLDEST_VERSION: Version = [1, 8];
 
 /** The longest body the server reads unless it was started with another limit, in bytes. */
-export const LARGEST_BODY_BYTES = 51_200;
-/** Addressed ones, keyboard and serial aside, share the interrupts of an x86 machine. */
-export const MOST_DEVICES = 19;
+const LARGEST_BODY_BYTES = 51_200;
 
 export type Method = "GET" | "PUT" | "PATCH";
 export type Phase = "not-started" | "running" | "paused";
@@ -74,7 +72,7 @@ export const API_RULES: readonly ApiRule[] = [
 ];
 
 /** In which phases an action of `/actions` makes sense. */
-export const ACTION_PHASES: Readonly<Record<string, readonly Phase[]>> = {
+const ACTION_PHASES: Readonly<Record<string, readonly Phase[]>> = {
   InstanceStart: BEFORE,
   FlushMetrics: AFTER,
   SendCtrlAltDel: AFTER,

@@ -1,6 +1,6 @@
-/** The jailer's command line as data: our own description of what is published with 1.10. */
+/** The jailer's command line as data: our own description of what is published with 1.10. The fake jailer of the tests holds ours against it. */
 
-export type JailerFlag = {
+type JailerFlag = {
   readonly required?: true;
   /** Without it the flag stands alone. */
   readonly value?: RegExp;
@@ -8,7 +8,7 @@ export type JailerFlag = {
   readonly many?: true;
 };
 
-export const JAILER_FLAGS: Readonly<Record<string, JailerFlag>> = {
+const JAILER_FLAGS: Readonly<Record<string, JailerFlag>> = {
   "--id": { required: true, value: /^[A-Za-z0-9-]{1,64}$/ },
   "--exec-file": { required: true, value: /^\/.*firecracker[^/]*$/ },
   "--uid": { required: true, value: /^\d+$/ },
@@ -24,7 +24,7 @@ export const JAILER_FLAGS: Readonly<Record<string, JailerFlag>> = {
 };
 
 /** The flags of Firecracker itself that we use, after `--`. */
-export const FIRECRACKER_FLAGS: Readonly<Record<string, JailerFlag>> = {
+const FIRECRACKER_FLAGS: Readonly<Record<string, JailerFlag>> = {
   "--api-sock": { required: true, value: /^[^\0]{1,107}$/ },
   "--level": { value: /^(Off|Trace|Debug|Info|Warn|Warning|Error)$/ },
   "--log-path": { value: /./ },

@@ -15,8 +15,6 @@ export type Field = Common &
     | { readonly is: "flag" }
     | { readonly is: "object"; readonly shape: Shape }
     | { readonly is: "list"; readonly of: Field; readonly minItems?: number }
-    /** Any JSON object. */
-    | { readonly is: "anything" }
   );
 
 /** A body with other fields than these is refused. */
@@ -59,8 +57,6 @@ function wrongsOfField(field: Field, value: unknown, version: Version, at: strin
       return wrongsOfText(field, value, at);
     case "object":
       return wrongsOf(field.shape, value, version, at);
-    case "anything":
-      return isObject(value) ? [] : [`${at} must be an object`];
     case "list": {
       if (!Array.isArray(value) || value.length < (field.minItems ?? 0))
         return [`${at} must be a list of at least ${field.minItems ?? 0}`];

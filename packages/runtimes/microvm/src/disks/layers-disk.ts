@@ -18,7 +18,7 @@ export type LayersDisk = {
 };
 
 /** The table has this many rows; a guest's command line names the partitions in use. */
-export const LAYERS_MAX = 128;
+const LAYERS_MAX = 128;
 
 /**
  * Pure. Partition 1 is the first layer given: newest first.

@@ -1,5 +1,5 @@
 /** Which pages of a private mapping are the process's own: what the kernel tells in /proc/PID/pagemap. Pure. */
-import { appendRun, type PageRun } from "./pages";
+import { appendRun } from "./pages";
 
 /** One word of eight bytes per page. */
 export const ENTRY_BYTES = 8;
@@ -28,5 +28,3 @@ export function addOwnPages(
     start = -1;
   }
 }
-
-export type { PageRun };

@@ -9,7 +9,7 @@ import { flattenDisks } from "./flatten-disks";
 export const LAYER_NAME = "disk.qcow2";
 
 /** Every disk of a chain costs a look when a block is read that is in none, an open file and some memory. */
-export const CHAIN_MAX = 8;
+const CHAIN_MAX = 8;
 
 /**
  * While the machine stands still and QEMU has written down all it holds.
