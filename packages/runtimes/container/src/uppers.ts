@@ -3,10 +3,10 @@
  * `<MiB>/n-…` is being made, `<MiB>/r-…` is ready; taking one renames it into the machine's directory.
  */
 import { randomUUID } from "node:crypto";
-import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { KeyedLock } from "@sandlot/lifetime";
-import { runLauncher } from "@sandlot/runtime-host";
+import { isThere, runLauncher } from "@sandlot/runtime-host";
 import type { Logger } from "@sandlot/telemetry";
 import { containerFaults } from "./faults";
 import { isMountPoint } from "./layers";
@@ -141,7 +141,7 @@ export class UpperPool implements AsyncDisposable {
     const dir = join(this.#of.dir, String(diskMiB));
     const template = join(dir, "template.ext4");
     await this.#lock.run(template, async () => {
-      if ((await stat(template).catch(() => undefined)) !== undefined) return;
+      if (await isThere(template)) return;
       await mkdir(dir, { recursive: true });
       await makeTemplate(template, diskMiB);
     });

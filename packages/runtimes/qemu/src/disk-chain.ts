@@ -1,7 +1,8 @@
 /** A build's layers as a machine is given them: trees of files on one disk, changed disks as a chain below the machine's own. */
-import { mkdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { type LayerRef, machineFaults } from "@sandlot/runtime-contract";
+import { isThere } from "@sandlot/runtime-host";
 import { runImageTool } from "./image-tool";
 import { readQcow2Header } from "./qcow2-header";
 
@@ -42,7 +43,7 @@ export async function planDiskChain(layers: readonly LayerRef[]): Promise<DiskCh
  */
 export async function ensureEmptyOverlay(of: { cacheDir: string; sizeBytes: number }): Promise<string> {
   const path = join(of.cacheDir, `empty-${of.sizeBytes}.qcow2`);
-  if ((await stat(path).catch(() => undefined)) !== undefined) return path;
+  if (await isThere(path)) return path;
   await mkdir(of.cacheDir, { recursive: true, mode: 0o755 });
   const draft = `${path}.${crypto.randomUUID()}`;
   try {

@@ -1,7 +1,7 @@
 /** A machine's directory: what is written before anything is made, and read after a restart. */
-import { stat, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { launchConfigIn, type MachineBasics, writeRecord } from "@sandlot/runtime-host";
+import { isThere, launchConfigIn, type MachineBasics, writeRecord } from "@sandlot/runtime-host";
 
 export type Acceleration = "kvm" | "tcg";
 
@@ -33,9 +33,6 @@ export async function markUp(dir: string): Promise<void> {
   await writeFile(join(dir, UP), "");
 }
 
-export async function isUp(dir: string): Promise<boolean> {
-  return stat(join(dir, UP)).then(
-    () => true,
-    () => false,
-  );
+export function isUp(dir: string): Promise<boolean> {
+  return isThere(join(dir, UP));
 }

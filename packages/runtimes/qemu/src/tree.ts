@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { copyFile, mkdir, readdir, realpath, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { isThere } from "@sandlot/runtime-host";
 import { LIBRARY_IN_TREE, QEMU_IN_TREE, ROMS_IN_TREE } from "./command-line";
 import { qemuFaults } from "./faults";
 
@@ -29,7 +30,7 @@ export async function ensureTree(of: { dir: string; qemuPath: string; libraryPat
     digest.update(`${from}\n${to}\n${about.size}\n${about.mtimeMs}\n`);
   }
   const path = join(of.dir, digest.digest("hex").slice(0, 16));
-  if ((await stat(path).catch(() => undefined)) === undefined) await build(path, entries);
+  if (!(await isThere(path))) await build(path, entries);
   return { path, version };
 }
 
@@ -52,7 +53,7 @@ async function build(path: string, entries: readonly Entry[]): Promise<void> {
   }
   await rename(draft, path).catch(async (thrown) => {
     await rm(draft, { recursive: true, force: true });
-    if ((await stat(path).catch(() => undefined)) === undefined) throw thrown; // else another process was faster
+    if (!(await isThere(path))) throw thrown; // else another process was faster
   });
 }
 
@@ -83,7 +84,7 @@ async function found(dirs: readonly string[], names: readonly string[]): Promise
   for (const name of names)
     for (const dir of dirs) {
       const path = join(dir, name);
-      if ((await stat(path).catch(() => undefined)) === undefined) continue;
+      if (!(await isThere(path))) continue;
       paths.push(path);
       break;
     }

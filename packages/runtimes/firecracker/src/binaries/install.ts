@@ -1,11 +1,11 @@
 /** Brings configured files into the node's directory, checked: what was checked is what runs, whatever lies at its origin later. */
 import { randomUUID } from "node:crypto";
 import { createWriteStream } from "node:fs";
-import { access, chmod, copyFile, mkdir, open, rename, rm } from "node:fs/promises";
+import { chmod, copyFile, mkdir, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { digestOf } from "@sandlot/runtime-host";
+import { digestOf, isThere } from "@sandlot/runtime-host";
 import { firecrackerFaults } from "../faults";
 import { limits } from "../limits";
 import type { Pinned } from "./versions";
@@ -62,11 +62,4 @@ async function sha256Of(path: string): Promise<string> {
   } finally {
     await file.close();
   }
-}
-
-function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

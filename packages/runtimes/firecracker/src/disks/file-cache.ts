@@ -1,8 +1,9 @@
 /** Files that are made once and then shared by many machines: composed disks, memories. Never changed after they are made. */
 import { createHash, randomUUID } from "node:crypto";
-import { access, mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { KeyedLock } from "@sandlot/lifetime";
+import { isThere } from "@sandlot/runtime-host";
 
 export type TakenFile = { readonly path: string } & Disposable;
 
@@ -46,11 +47,7 @@ export class FileCache {
 
   async #ensure(path: string, make: (draft: string) => Promise<void>): Promise<void> {
     const now = new Date();
-    const isThere = await access(path).then(
-      () => true,
-      () => false,
-    );
-    if (isThere) return utimes(path, now, now); // the time of its last use, for `trim`
+    if (await isThere(path)) return utimes(path, now, now); // the time of its last use, for `trim`
     const draft = join(this.#dir, `.${randomUUID()}`);
     try {
       await make(draft);

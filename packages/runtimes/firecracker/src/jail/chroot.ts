@@ -2,8 +2,8 @@
 import { chmod, chown, link, mkdir, open, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { INSIDE } from "../api/boot-requests";
-import { copySparsely } from "../disks/run-tool";
 import type { MachinePlaces } from "../journal";
+import { copySparsely, linkOrNot } from "../place-file";
 
 const OTHERS_READ = 0o004;
 
@@ -40,17 +40,7 @@ export async function layOutChroot(of: ChrootPlan): Promise<void> {
 /** A copy only where the file lies on another file system, or is not for everyone to read. */
 async function linkOrCopy(from: string, to: string): Promise<void> {
   const isOpen = ((await stat(from)).mode & OTHERS_READ) !== 0;
-  if (isOpen && (await linked(from, to))) return;
+  if (isOpen && (await linkOrNot(from, to))) return;
   await copySparsely(from, to);
   await chmod(to, 0o444);
-}
-
-async function linked(from: string, to: string): Promise<boolean> {
-  try {
-    await link(from, to);
-    return true;
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "EXDEV") return false;
-    throw thrown;
-  }
 }

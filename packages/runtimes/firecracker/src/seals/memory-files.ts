@@ -1,8 +1,9 @@
 /** What Firecracker wrote of a memory, turned into the files of a seal: `memory`, and pages changed since as `memory-diff`. */
 import { closeSync, openSync } from "node:fs";
-import { link, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { SealedFile } from "@sandlot/runtime-contract";
+import { isThere } from "@sandlot/runtime-host";
 import {
   applyDiff,
   beginBase,
@@ -16,6 +17,7 @@ import {
 } from "@sandlot/runtime-microvm";
 import { dataRunsOf, FileTarget, uniteRuns } from "../disks/file-pages";
 import { limits } from "../limits";
+import { linkOrNot } from "../place-file";
 
 export const BASE_NAME = "memory";
 export const DIFF_NAME = "memory-diff";
@@ -44,7 +46,7 @@ export async function writeChanges(
   const fresh = dataRunsIn(of.from, totalBytes);
   const earlier = join(of.last, DIFF_NAME);
   let runs = fresh;
-  if ((await stat(earlier).catch(() => undefined)) !== undefined) {
+  if (await isThere(earlier)) {
     runs = uniteRuns(fresh, indexOf(earlier));
     using file = new FileTarget({ path: of.from, totalBytes, isFresh: false });
     await applyDiff({ path: earlier, target: keepingOut(file, fresh), totalBytes }, signal);
@@ -91,7 +93,7 @@ export async function rememberSealed(of: { from: string; to: string; base: Seale
   await mkdir(draft, { mode: 0o700 });
   // On another file system there is no link, and so nothing is remembered: the next seal writes everything.
   if (!(await linkOrNot(join(of.from, BASE_NAME), join(draft, BASE_NAME)))) return;
-  const hasDiff = (await stat(join(of.from, DIFF_NAME)).catch(() => undefined)) !== undefined;
+  const hasDiff = await isThere(join(of.from, DIFF_NAME));
   if (hasDiff && !(await linkOrNot(join(of.from, DIFF_NAME), join(draft, DIFF_NAME)))) return;
   await writeFile(join(draft, NOTE_NAME), JSON.stringify(of.base));
   await rename(draft, of.to);
@@ -100,24 +102,6 @@ export async function rememberSealed(of: { from: string; to: string; base: Seale
 /** The checksum of a base that was linked: made once, when it was written. */
 export async function rememberedBase(dir: string): Promise<SealedFile> {
   return JSON.parse(await readFile(join(dir, NOTE_NAME), "utf8")) as SealedFile;
-}
-
-export function isRemembered(dir: string): Promise<boolean> {
-  return stat(dir).then(
-    () => true,
-    () => false,
-  );
-}
-
-/** @returns false on another file system */
-async function linkOrNot(from: string, to: string): Promise<boolean> {
-  try {
-    await link(from, to);
-    return true;
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "EXDEV") return false;
-    throw thrown;
-  }
 }
 
 function dataRunsIn(path: string, totalBytes: number): PageRun[] {

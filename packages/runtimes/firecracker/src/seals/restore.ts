@@ -1,8 +1,8 @@
 /** Makes sealed memory ready for one machine: checks it, and lays it out as one file that Firecracker can map. */
-import { access, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { machineFaults, type RestoreFrom } from "@sandlot/runtime-contract";
-import type { CheckedFiles } from "@sandlot/runtime-host";
+import { type CheckedFiles, isThere } from "@sandlot/runtime-host";
 import { type FileCache, nameOfFiles, type TakenFile } from "../disks/file-cache";
 import { type About, checkFit, type Here, parseAbout, SEAL_FORMAT } from "./about";
 import { ABOUT_NAME, BASE_NAME, composeMemory, DIFF_NAME, STATE_NAME } from "./memory-files";
@@ -34,11 +34,7 @@ export async function takeMemoryFile(of: {
   const { directory } = of.from;
   const base = join(directory, BASE_NAME);
   const diff = join(directory, DIFF_NAME);
-  const hasDiff = await access(diff).then(
-    () => true,
-    () => false,
-  );
-  if (!hasDiff) return { path: base, [Symbol.dispose]: () => undefined };
+  if (!(await isThere(diff))) return { path: base, [Symbol.dispose]: () => undefined };
   const name = await nameOfFiles("memory", [base, diff]);
   return of.cache.take(name, (draft) => composeMemory({ directory, draft }, of.signal));
 }

@@ -3,19 +3,18 @@ import { chmod, mkdir, rename, rm, truncate, writeFile } from "node:fs/promises"
 import { join } from "node:path";
 import { isFault } from "@sandlot/faults";
 import { machineFaults, type Seal, type SealedFile, type SealRequest } from "@sandlot/runtime-contract";
-import { type CheckedFiles, syncAndDigest, syncDirectory } from "@sandlot/runtime-host";
+import { type CheckedFiles, isThere, syncAndDigest, syncDirectory } from "@sandlot/runtime-host";
 import { planSnapshot } from "../api/boot-requests";
 import type { FirecrackerApi } from "../api/client";
 import { writeDiskDiff } from "../disks/own-disk";
-import { copySparsely } from "../disks/run-tool";
 import type { MachinePlaces, MachineRecord } from "../journal";
 import { limits } from "../limits";
+import { copySparsely } from "../place-file";
 import { type About, processorsOf, SEAL_FORMAT } from "./about";
 import {
   ABOUT_NAME,
   BASE_NAME,
   DIFF_NAME,
-  isRemembered,
   rememberedBase,
   rememberSealed,
   STATE_NAME,
@@ -85,7 +84,7 @@ async function writeSeal(of: SealOf, signal: AbortSignal): Promise<Seal> {
  * soon as it has written it. So the note of the last one is put aside first; whoever finds none writes everything.
  */
 async function takeSnapshot({ api, places }: SealOf): Promise<"Full" | "Diff"> {
-  const kind = (await isRemembered(places.sealed)) ? "Diff" : "Full";
+  const kind = (await isThere(places.sealed)) ? "Diff" : "Full";
   await rm(asideOf(places), { recursive: true, force: true });
   if (kind === "Diff") await rename(places.sealed, asideOf(places));
   for (const name of ["memory", "vmstate"]) await truncate(join(places.own, name), 0);

@@ -1,7 +1,8 @@
 /** Empty writable disks: a file system made once per size, copied for each machine. */
 import { randomUUID } from "node:crypto";
-import { access, mkdir, open, rename, rm } from "node:fs/promises";
+import { mkdir, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { isThere } from "@sandlot/runtime-host";
 import { runTool } from "../run-tool";
 
 /** `qcow2` stands on nothing below it. */
@@ -19,7 +20,7 @@ export async function ensureBlankDisk(of: {
 }): Promise<string> {
   const { cacheDir, sizeMiB, format = "qcow2" } = of;
   const path = join(cacheDir, `blank-${sizeMiB}.${format}`);
-  if (await exists(path)) return path;
+  if (await isThere(path)) return path;
   await mkdir(cacheDir, { recursive: true });
   const draft = `${path}.${randomUUID()}`;
   const raw = `${draft}.raw`;
@@ -40,11 +41,4 @@ async function makeFileSystem(path: string, sizeMiB: number): Promise<void> {
   // Tables are initialized when they are used: else every machine would write them, and have them in its first snapshot.
   const lazy = "lazy_itable_init=1,lazy_journal_init=1,nodiscard";
   await runTool(["mkfs.ext4", "-q", "-F", "-m", "0", "-E", lazy, "-J", "size=4", path]);
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  );
 }

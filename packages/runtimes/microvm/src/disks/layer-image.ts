@@ -1,9 +1,10 @@
 /** Directories as read-only images, made once per content: what lies on top of every build, above all. */
 import { createHash, randomUUID } from "node:crypto";
-import { access, lstat, mkdir, readdir, readFile, readlink, rename, rm } from "node:fs/promises";
+import { lstat, mkdir, readdir, readFile, readlink, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { KeyedLock } from "@sandlot/lifetime";
 import type { LayerRef } from "@sandlot/runtime-contract";
+import { isThere } from "@sandlot/runtime-host";
 import { runTool, uuidOf } from "../run-tool";
 
 const making = new KeyedLock();
@@ -22,9 +23,9 @@ export async function ensureLayerImage(of: { layer: LayerRef; cacheDir: string }
   return await making.run(layer.path, async () => {
     const seen = await lookOf(layer.path);
     const last = known.get(layer.path);
-    if (last?.seen === seen && (await exists(last.path))) return last.path;
+    if (last?.seen === seen && (await isThere(last.path))) return last.path;
     const path = join(cacheDir, `directory-${await contentOf(layer.path)}.erofs`);
-    if (!(await exists(path))) await writeImage(layer.path, path);
+    if (!(await isThere(path))) await writeImage(layer.path, path);
     if (known.size >= MOST_KNOWN) known.clear();
     known.set(layer.path, { seen, path });
     return path;
@@ -84,11 +85,4 @@ async function* entriesBelow(root: string): AsyncGenerator<{ name: string; about
   yield { name: ".", about: await lstat(root) };
   for (const name of (await readdir(root, { recursive: true })).sort())
     yield { name, about: await lstat(join(root, name)) };
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  );
 }

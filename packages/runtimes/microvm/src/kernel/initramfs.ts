@@ -1,7 +1,8 @@
 /** A guest's first root: its init and the modules without which it would not see its disks. */
 import { createHash } from "node:crypto";
-import { access, readFile, rename, writeFile } from "node:fs/promises";
+import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { isThere } from "@sandlot/runtime-host";
 import { microvmFaults } from "../faults";
 import { type ArchiveEntry, cpioArchive } from "./cpio";
 
@@ -13,13 +14,7 @@ export async function ensureInitramfs(of: { directory: string; initPath: string 
   const archive = cpioArchive(await entriesOf(of));
   const hash = createHash("sha256").update(archive).digest("hex").slice(0, 12);
   const path = join(of.directory, `initramfs-${hash}`);
-  if (
-    await access(path).then(
-      () => true,
-      () => false,
-    )
-  )
-    return path;
+  if (await isThere(path)) return path;
   const draft = `${path}.${process.pid}`;
   await writeFile(draft, archive, { mode: 0o644, flush: true });
   await rename(draft, path);

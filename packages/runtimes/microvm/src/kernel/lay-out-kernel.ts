@@ -1,6 +1,7 @@
 /** Makes a kernel's directory out of a distribution's unpacked packages. */
-import { access, copyFile, mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { isThere } from "@sandlot/runtime-host";
 import { microvmFaults } from "../faults";
 import { runTool, uuidOf } from "../run-tool";
 import { digestKernel, type KernelNote } from "./guest-kernel";
@@ -60,7 +61,7 @@ export async function layOutKernel(of: { root: string; into: string }): Promise<
 async function modulesDir(root: string, version: string): Promise<{ base: string; path: string }> {
   for (const base of [root, join(root, "usr")]) {
     const path = join(base, "lib/modules", version);
-    if (await exists(path)) return { base, path };
+    if (await isThere(path)) return { base, path };
   }
   throw microvmFaults.bad_kernel({ path: root, reason: `the packages brought no modules for ${version}` });
 }
@@ -82,11 +83,4 @@ async function copyBootModules(modules: { path: string }, into: string): Promise
   const draft = join(into, `${BOOT_ORDER}.new`);
   await writeFile(draft, lines.join(""), { mode: 0o644 });
   await rename(draft, join(into, BOOT_ORDER));
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  );
 }
