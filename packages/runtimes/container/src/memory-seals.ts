@@ -18,12 +18,12 @@ type MemoryCapabilities = Pick<
 >;
 
 export class MemorySeals {
-  readonly #of: { config: ContainerRuntimeConfig; bootId: () => Promise<string> };
+  readonly #of: { config: ContainerRuntimeConfig; bootId: string };
   readonly #checked = new CheckedFiles();
   /** Why memory cannot be sealed; believed to work until the proof. */
   #problem: string | undefined;
 
-  constructor(of: { config: ContainerRuntimeConfig; bootId: () => Promise<string> }) {
+  constructor(of: { config: ContainerRuntimeConfig; bootId: string }) {
     this.#of = of;
     this.#problem = of.config.criuPath === undefined ? "CRIU 4.2.1 or newer is not installed" : undefined;
   }
@@ -46,7 +46,7 @@ export class MemorySeals {
   async layOut(of: { request: StartRequest; dir: string; idBase: number }): Promise<readonly LaunchPair[]> {
     const from = of.request.restore;
     if (from === undefined) return [["init_argument", of.request.initArgument]];
-    const criu = await this.#criu();
+    const criu = this.#criu();
     if (criu === undefined) throw machineFaults.seal_unreadable({ reason: "this host has no CRIU" });
     await checkSeal(from, this.#checked);
     const to = join(of.dir, IMAGES_DIR);
@@ -63,14 +63,14 @@ export class MemorySeals {
   /** @param of.dir the machine's own directory
    * @throws Fault `machine_unsealable`, `machine_seal_failed` */
   async seal(of: { dir: string; request: SealRequest; signal: AbortSignal }): Promise<Seal> {
-    const criu = await this.#criu();
+    const criu = this.#criu();
     if (of.request.memory && criu === undefined) throw machineFaults.unsealable({ reason: "this host has no CRIU" });
     return sealMachine({ ...of, tools: { launcherPath: this.#of.config.launcherPath, criu } });
   }
 
-  async #criu(): Promise<SealTools["criu"]> {
-    const { criuPath, nodeDir } = this.#of.config;
-    if (criuPath === undefined) return undefined;
-    return { path: criuPath, cachePath: join(nodeDir, `${CRIU_CACHE_PREFIX}${await this.#of.bootId()}`) };
+  #criu(): SealTools["criu"] {
+    const { bootId, config } = this.#of;
+    if (config.criuPath === undefined) return undefined;
+    return { path: config.criuPath, cachePath: join(config.nodeDir, `${CRIU_CACHE_PREFIX}${bootId}`) };
   }
 }

@@ -18,9 +18,7 @@ import {
   type LaunchPair,
   launch,
   launchConfigIn,
-  readHostBootId,
   readProcess,
-  readRecord,
   requireNames,
   runtimeFaults,
 } from "@sandlot/runtime-host";
@@ -52,29 +50,31 @@ export type ContainerRuntimeRooms = {
   readonly layers: LayerMounts;
   readonly ids: IdRanges;
   readonly lxcfs: AsyncDisposable | undefined;
+  /** Of this start of the host. */
+  readonly bootId: string;
 };
 
 export class ContainerRuntime implements Runtime {
   readonly name = "container";
   readonly #memory: MemorySeals;
   readonly #rooms: ContainerRuntimeRooms;
-  readonly #held: HeldMachines<ContainerMachine>;
+  readonly #held: HeldMachines<ContainerMachine, MachineRecord>;
   /** Layers of machines whose journal is not written yet. */
   readonly #mounted = new Map<MachineId, readonly string[]>();
-  #hostBootId: string | undefined;
 
   constructor(rooms: ContainerRuntimeRooms) {
     this.#rooms = rooms;
-    this.#memory = new MemorySeals({ config: rooms.config, bootId: () => this.#bootId() });
+    this.#memory = new MemorySeals(rooms);
     this.#held = new HeldMachines({
       machinesDir: rooms.dirs.machines,
       dirMode: 0o755,
       startsAtOnce: limits.startsAtOnce,
       ids: rooms.ids,
+      bootId: rooms.bootId,
       log: rooms.parts.log,
       exists: containerFaults.exists,
       find: (machineId) => this.#adopt(machineId),
-      hostIdOf: async (machineId) => (await this.#readRecord(machineId))?.idBase,
+      hostIdOf: ({ idBase }) => idBase,
       clear: (machineId) => this.#clear(machineId),
       otherNames: () => rooms.cgroups.names(),
       removed: () => this.#trimLayers(limits.idleLayers),
@@ -136,7 +136,7 @@ export class ContainerRuntime implements Runtime {
   }): Promise<ContainerMachine> {
     const { request, dir, idBase, signal } = of;
     const { machineId } = request;
-    const { cgroups, config, dirs, layers, uppers } = this.#rooms;
+    const { bootId, cgroups, config, dirs, layers, uppers } = this.#rooms;
     const built = await Promise.all(
       request.build.layers.map(async (layer) => {
         const at = await layers.mount(layer);
@@ -157,7 +157,7 @@ export class ContainerRuntime implements Runtime {
       lowers,
       layers: request.build.layers,
       guestLayerDir,
-      hostBootId: await this.#bootId(),
+      hostBootId: bootId,
     };
     const restore = await this.#memory.layOut(of);
     await writeMachine({ dir, record, launchConfig: this.#launchConfig(dir, record, restore) });
@@ -213,8 +213,8 @@ export class ContainerRuntime implements Runtime {
   /** The machine if its init lives. A start hands in the pid it was told, so that nothing older can answer for it. */
   async #adopt(machineId: MachineId, initPid?: number): Promise<ContainerMachine | undefined> {
     const dir = this.#held.dirOf(machineId);
-    const [record, init] = await Promise.all([this.#readRecord(machineId), readProcess(dir, "init.pid")]);
-    if (record === undefined || init === undefined || record.hostBootId !== (await this.#bootId())) return undefined;
+    const [record, init] = await Promise.all([this.#held.readLiveRecord(machineId), readProcess(dir, "init.pid")]);
+    if (record === undefined || init === undefined) return undefined;
     if ((initPid !== undefined && init.pid !== initPid) || !(await isAlive(init))) return undefined;
     const machine = new ContainerMachine({
       record,
@@ -236,10 +236,6 @@ export class ContainerRuntime implements Runtime {
     return endLaunched({ launcherPath: config.launcherPath, dir, known });
   }
 
-  #readRecord(machineId: MachineId): Promise<MachineRecord | undefined> {
-    return readRecord(this.#held.dirOf(machineId));
-  }
-
   /** Unmounts layers that no machine uses once there are more than `idle` in all. */
   async #trimLayers(idle: number): Promise<void> {
     const { layers } = this.#rooms;
@@ -249,14 +245,9 @@ export class ContainerRuntime implements Runtime {
   async #layersInUse(): Promise<Set<string>> {
     const used = new Set<string>([...this.#mounted.values()].flat());
     for (const machineId of await this.#held.names()) {
-      const record = await this.#readRecord(machineId);
+      const record = await this.#held.readRecord(machineId);
       for (const lower of record?.lowers ?? []) used.add(lower);
     }
     return used;
-  }
-
-  async #bootId(): Promise<string> {
-    this.#hostBootId ??= await readHostBootId();
-    return this.#hostBootId;
   }
 }

@@ -1,7 +1,7 @@
 import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Runtime } from "@sandlot/runtime-contract";
-import { Cgroups, CONTAINER_IDS, IdRanges, readCgroupLayout, runLauncher } from "@sandlot/runtime-host";
+import { Cgroups, CONTAINER_IDS, IdRanges, readCgroupLayout, readHostBootId, runLauncher } from "@sandlot/runtime-host";
 import type { ContainerRuntimeConfig, ContainerRuntimeParts } from "./config";
 import { holdHostLimits } from "./host-limits";
 import { LayerMounts } from "./layers";
@@ -32,10 +32,8 @@ export async function startContainerRuntime(
   await Promise.all(Object.values(dirs).map((dir) => mkdir(dir, { recursive: true, mode: 0o755 })));
   // Files of sandboxes lie mounted there. Their own launchers pass as root, and inside nobody comes by these paths.
   for (const dir of [dirs.machines, dirs.uppers, dirs.layers]) await chmod(dir, 0o700);
-  const host = await readCgroupLayout();
-  const layout = config.forceCgroupsV1 === true ? { ...host, v2: undefined } : host;
   const cgroups = new Cgroups({
-    layout,
+    layout: await readCgroupLayout({ forceV1: config.forceCgroupsV1 ?? false }),
     group: `sandlot-${tag}`,
     devices: { allowed: DEVICES, restrict: (dir) => runLauncher(launcherPath, ["restrict", "--dir", dir]) },
   });
@@ -55,12 +53,7 @@ export async function startContainerRuntime(
     uppers,
     lxcfs: lxcfsDir === undefined ? undefined : keepLxcfs({ lxcfsDir, ...places }, parts.log),
     layers: new LayerMounts({ dir: dirs.layers, launcherPath, forceLoop: config.forceLoopLayers ?? false }),
-    // Starting elsewhere than the last run spares a range some time before it is used again.
-    ids: new IdRanges({
-      plan: CONTAINER_IDS,
-      dir: join(nodeDir, "ids"),
-      tag,
-      startAt: Math.floor(parts.clock.nowMs() / 1000),
-    }),
+    ids: new IdRanges({ plan: CONTAINER_IDS, dir: join(nodeDir, "ids"), tag, nowMs: parts.clock.nowMs() }),
+    bootId: await readHostBootId(),
   });
 }

@@ -31,7 +31,6 @@ type LaunchOf = {
   readonly rooms: FirecrackerRooms;
   readonly request: StartMachine;
   readonly userId: number;
-  readonly hostBootId: string;
   readonly signal: AbortSignal;
 };
 
@@ -89,7 +88,7 @@ function recordOf(by: {
     isUp: false,
     kernel: { version: kernel.version, sha256: kernel.sha256 },
     metadata: metadataOf(of.request),
-    hostBootId: of.hostBootId,
+    hostBootId: of.rooms.bootId,
   };
 }
 

@@ -13,8 +13,6 @@ import {
   type IdRanges,
   isAlive,
   type ProcessRecord,
-  readHostBootId,
-  readRecord,
   requireNames,
 } from "@sandlot/runtime-host";
 import { FirecrackerApi } from "./api/client";
@@ -43,6 +41,8 @@ export type FirecrackerRooms = {
   readonly disks: FileCache;
   readonly cgroups: JailCgroups;
   readonly ids: IdRanges;
+  /** Of this start of the host. */
+  readonly bootId: string;
   readonly checked: CheckedFiles;
   readonly images: ImageDigests;
 };
@@ -50,8 +50,7 @@ export type FirecrackerRooms = {
 export class FirecrackerRuntime implements Runtime {
   readonly name = "firecracker";
   readonly #rooms: FirecrackerRooms;
-  readonly #held: HeldMachines<FirecrackerMachine>;
-  #hostBootId: string | undefined;
+  readonly #held: HeldMachines<FirecrackerMachine, MachineRecord>;
   #found: ProbeFindings | undefined;
 
   constructor(rooms: FirecrackerRooms) {
@@ -61,10 +60,11 @@ export class FirecrackerRuntime implements Runtime {
       dirMode: 0o700,
       startsAtOnce: limits.startsAtOnce,
       ids: rooms.ids,
+      bootId: rooms.bootId,
       log: rooms.parts.log,
       exists: firecrackerFaults.exists,
       find: (machineId) => this.#find(machineId),
-      hostIdOf: async (machineId) => (await this.#readRecord(machineId))?.userId,
+      hostIdOf: ({ userId }) => userId,
       clear: (machineId) => this.#clear(machineId),
     });
   }
@@ -101,8 +101,7 @@ export class FirecrackerRuntime implements Runtime {
     requireNames(request, firecrackerFaults.bad_request);
     signal.throwIfAborted();
     return this.#held.start({ machineId, signal }, async ({ hostId }) => {
-      const hostBootId = await this.#bootId();
-      const launched = await launchMachine({ rooms: this.#rooms, request, userId: hostId, hostBootId, signal });
+      const launched = await launchMachine({ rooms: this.#rooms, request, userId: hostId, signal });
       const machine = this.#adopt(launched.record, launched.process);
       void launched.exited.then(() => machine.look());
       return machine;
@@ -126,8 +125,9 @@ export class FirecrackerRuntime implements Runtime {
   }
 
   async #find(machineId: MachineId): Promise<FirecrackerMachine | undefined> {
-    const [record, process] = await Promise.all([this.#readRecord(machineId), findVmm(this.#held.dirOf(machineId))]);
-    if (record === undefined || process === undefined || record.hostBootId !== (await this.#bootId())) return undefined;
+    const dir = this.#held.dirOf(machineId);
+    const [record, process] = await Promise.all([this.#held.readLiveRecord(machineId), findVmm(dir)]);
+    if (record === undefined || process === undefined) return undefined;
     // One whose starter died before it was up is for the sweep.
     if (!record.isUp || !(await isAlive(process))) return undefined;
     return this.#adopt(record, process);
@@ -164,14 +164,10 @@ export class FirecrackerRuntime implements Runtime {
   async #clear(machineId: MachineId): Promise<void> {
     const { cgroups, machinesDir, parts } = this.#rooms;
     const places = placesOf(machinesDir, machineId);
-    const [record, process] = await Promise.all([this.#readRecord(machineId), findVmm(places.dir)]);
+    const [record, process] = await Promise.all([this.#held.readRecord(machineId), findVmm(places.dir)]);
     if (process !== undefined && (await isAlive(process))) await killVmm({ process, machineId, clock: parts.clock });
     if (record?.slot != null) await removeTap(record.slot);
     await cgroups.remove(places.jailId);
-  }
-
-  #readRecord(machineId: MachineId): Promise<MachineRecord | undefined> {
-    return readRecord(this.#held.dirOf(machineId));
   }
 
   /** Cgroups have the names of jails, which do not tell the machine's. */
@@ -185,14 +181,9 @@ export class FirecrackerRuntime implements Runtime {
   async #trim(): Promise<void> {
     const inUse = new Set<string>();
     for (const machineId of await this.#held.names()) {
-      const record = await this.#readRecord(machineId);
+      const record = await this.#held.readRecord(machineId);
       for (const path of record?.files ?? []) inUse.add(path);
     }
     await this.#rooms.disks.trim(inUse, limits.idleFiles);
-  }
-
-  async #bootId(): Promise<string> {
-    this.#hostBootId ??= await readHostBootId();
-    return this.#hostBootId;
   }
 }

@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Runtime } from "@sandlot/runtime-contract";
-import { CheckedFiles, type IdPlan, IdRanges, readCgroupLayout } from "@sandlot/runtime-host";
+import { CheckedFiles, type IdPlan, IdRanges, readCgroupLayout, readHostBootId } from "@sandlot/runtime-host";
 import { Binaries } from "./binaries/binaries";
 import type { FirecrackerRuntimeConfig, FirecrackerRuntimeParts } from "./config";
 import { FileCache } from "./disks/file-cache";
@@ -39,13 +39,8 @@ export async function startFirecrackerRuntime(
     binaries: new Binaries({ dir: join(nodeDir, "binaries"), config }),
     disks,
     cgroups: new JailCgroups({ layout: await readCgroupLayout(), tag }),
-    // Starting elsewhere than the last run spares an id some time before it is used again.
-    ids: new IdRanges({
-      plan: USER_IDS,
-      dir: join(nodeDir, "ids"),
-      tag,
-      startAt: Math.floor(parts.clock.nowMs() / 1000),
-    }),
+    ids: new IdRanges({ plan: USER_IDS, dir: join(nodeDir, "ids"), tag, nowMs: parts.clock.nowMs() }),
+    bootId: await readHostBootId(),
     checked: new CheckedFiles(),
     images: new ImageDigests(),
   });

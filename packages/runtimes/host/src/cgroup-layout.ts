@@ -36,9 +36,11 @@ export function parseCgroupLayout(mountinfo: string, v2Controllers: (at: string)
   return { v2, v1: unified ? new Map() : v1, unified };
 }
 
-export async function readCgroupLayout(): Promise<CgroupLayout> {
+/** @param of.forceV1 leaves a v2 hierarchy alone as if only v1 were mounted */
+export async function readCgroupLayout(of: { forceV1?: boolean } = {}): Promise<CgroupLayout> {
   const mountinfo = await readFile("/proc/self/mountinfo", "utf8");
   const v2At = /^\S+ \S+ \S+ \S+ (\S+) .* - cgroup2 /m.exec(mountinfo)?.[1];
   const words = v2At === undefined ? "" : await readFile(join(v2At, "cgroup.controllers"), "utf8").catch(() => "");
-  return parseCgroupLayout(mountinfo, () => words.trim().split(" "));
+  const layout = parseCgroupLayout(mountinfo, () => words.trim().split(" "));
+  return of.forceV1 === true ? { ...layout, v2: undefined } : layout;
 }

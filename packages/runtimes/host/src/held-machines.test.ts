@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { HeldMachines } from "./held-machines";
 import { IdRanges } from "./ids";
 import { VMM_IDS } from "./limits";
+import { writeRecord } from "./machine-dir";
 
 class Machine {
   readonly machineId: string;
@@ -21,13 +22,15 @@ class Machine {
   };
 }
 
+type Journaled = { readonly version: 1; readonly hostBootId: string; readonly uid: number };
+
 describe(HeldMachines, () => {
   const { signal } = new AbortController();
   let dir: string;
   let cleared: string[];
   let told: string[];
   let stuck: string | undefined;
-  let held: HeldMachines<Machine>;
+  let held: HeldMachines<Machine, Journaled>;
 
   const make = (machineId: string, hostId = VMM_IDS.firstHostId): Machine =>
     new Machine(machineId, () => held.remove(machineId, hostId));
@@ -40,15 +43,16 @@ describe(HeldMachines, () => {
     cleared = [];
     told = [];
     stuck = undefined;
-    held = new HeldMachines<Machine>({
+    held = new HeldMachines<Machine, Journaled>({
       machinesDir: join(dir, "machines"),
       dirMode: 0o700,
       startsAtOnce: 2,
-      ids: new IdRanges({ plan: VMM_IDS, dir: join(dir, "ids"), tag: "abcd", startAt: 0 }),
+      ids: new IdRanges({ plan: VMM_IDS, dir: join(dir, "ids"), tag: "abcd", nowMs: 0 }),
       log: { error: (message, { machineId }) => told.push(`${message}: ${machineId}`) },
       exists: ({ machineId }) => new Error(`${machineId} exists already`),
       find: async (machineId) => (machineId.startsWith("found") ? held.hold(make(machineId)) : undefined),
-      hostIdOf: async () => undefined,
+      bootId: "now",
+      hostIdOf: ({ uid }) => uid,
       clear: async (machineId) => {
         if (machineId === stuck) throw new Error("busy");
         cleared.push(machineId);
@@ -114,6 +118,25 @@ describe(HeldMachines, () => {
     const first = await held.list();
     expect(first.map((machine) => machine.machineId).sort()).toEqual(["found", "found-too"]);
     expect(await held.list()).toEqual(first);
+  });
+
+  it("takes no machine for a live one that was journaled before the host booted, and gives its id back", async () => {
+    const ids = new IdRanges({ plan: VMM_IDS, dir: join(dir, "ids"), tag: "abcd", nowMs: 0 });
+    const uid = await ids.take("m1"); // whom a sweep would leave it: only the journal of m2 says that it had it
+    for (const [machineId, hostBootId] of [
+      ["m1", "now"],
+      ["m2", "before"],
+    ] as const) {
+      await mkdir(held.dirOf(machineId));
+      await writeRecord(held.dirOf(machineId), { version: 1, hostBootId, uid } as Journaled);
+    }
+    expect((await held.readLiveRecord("m1"))?.uid).toBe(uid);
+    expect(await held.readLiveRecord("m2")).toBeUndefined();
+    expect(await held.readLiveRecord("m3")).toBeUndefined();
+    expect((await held.readRecord("m2"))?.hostBootId).toBe("before");
+    await held.sweep(new Set(["m1"]));
+    expect(cleared.sort()).toEqual(["cgroup", "m2"]);
+    expect(await readdir(join(dir, "ids"))).toEqual([]);
   });
 
   it("sweeps what nobody keeps, also what has only a name left", async () => {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Gate } from "@sandlot/lifetime";
 import type { MachineId } from "@sandlot/runtime-contract";
 import type { IdRanges } from "./ids";
-import { machineIdsIn } from "./machine-dir";
+import { machineIdsIn, readRecord } from "./machine-dir";
 
 type OwnMachine = {
   readonly machineId: MachineId;
@@ -14,19 +14,24 @@ type OwnMachine = {
   leave(): void;
 };
 
-export type HeldMachinesParts<M extends OwnMachine> = {
+/** Of a runtime's journal, what is looked at here; the rest is its own. */
+type Journaled = { readonly version: 1; readonly hostBootId: string };
+
+export type HeldMachinesParts<M extends OwnMachine, R extends Journaled> = {
   /** Holds a directory per machine, named by its id: there from before anything is made until all is gone. */
   readonly machinesDir: string;
   readonly dirMode: number;
   readonly startsAtOnce: number;
   readonly ids: IdRanges;
+  /** Of this start of the host: what was journaled in an earlier one is only swept. */
+  readonly bootId: string;
   readonly log: { error(message: string, fields: Record<string, unknown>): void };
   /** The runtime's own fault for an id that is taken. */
   readonly exists: (facts: { machineId: MachineId }) => Error;
   /** One that lives and whose start came to its end; `hold` has been called for it then. */
   readonly find: (machineId: MachineId) => Promise<M | undefined>;
   /** Its host id, as its journal has it. */
-  readonly hostIdOf: (machineId: MachineId) => Promise<number | undefined>;
+  readonly hostIdOf: (record: R) => number;
   /** Ends a machine in whatever state it is and removes all that carries its name but its directory and its host id. */
   readonly clear: (machineId: MachineId) => Promise<void>;
   /** Machines of which something is left outside their directory. */
@@ -35,13 +40,13 @@ export type HeldMachinesParts<M extends OwnMachine> = {
   readonly removed?: () => Promise<void>;
 };
 
-export class HeldMachines<M extends OwnMachine> {
-  readonly #parts: HeldMachinesParts<M>;
+export class HeldMachines<M extends OwnMachine, R extends Journaled> {
+  readonly #parts: HeldMachinesParts<M, R>;
   readonly #gate: Gate;
   readonly #machines = new Map<MachineId, M>();
   readonly #starting = new Set<MachineId>();
 
-  constructor(parts: HeldMachinesParts<M>) {
+  constructor(parts: HeldMachinesParts<M, R>) {
     this.#parts = parts;
     this.#gate = new Gate(parts.startsAtOnce);
   }
@@ -53,6 +58,17 @@ export class HeldMachines<M extends OwnMachine> {
   /** Those that have a directory, whatever their state. */
   names(): Promise<MachineId[]> {
     return machineIdsIn(this.#parts.machinesDir);
+  }
+
+  /** A machine's journal, whenever it was written; absent when a start was broken off before that. */
+  readRecord(machineId: MachineId): Promise<R | undefined> {
+    return readRecord(this.dirOf(machineId));
+  }
+
+  /** The same, of one that may live: journals of an earlier start of the host are passed over. */
+  async readLiveRecord(machineId: MachineId): Promise<R | undefined> {
+    const record = await this.readRecord(machineId);
+    return record?.hostBootId === this.#parts.bootId ? record : undefined;
   }
 
   hold(machine: M): M {
@@ -131,6 +147,7 @@ export class HeldMachines<M extends OwnMachine> {
   async #sweepOne(machineId: MachineId): Promise<void> {
     const machine = this.#machines.get(machineId);
     if (machine !== undefined) return machine.end();
-    await this.remove(machineId, await this.#parts.hostIdOf(machineId));
+    const record = await this.readRecord(machineId);
+    await this.remove(machineId, record && this.#parts.hostIdOf(record));
   }
 }

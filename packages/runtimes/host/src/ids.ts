@@ -17,11 +17,12 @@ export class IdRanges {
   readonly #firstRange: number;
   #next: number;
 
-  constructor(of: { plan: IdPlan; dir: string; tag: string; startAt: number }) {
+  /** @param of.nowMs says with which range it begins: elsewhere than the last run, which spares an id some time before it is used again */
+  constructor(of: { plan: IdPlan; dir: string; tag: string; nowMs: number }) {
     this.#dir = of.dir;
     this.#plan = of.plan;
     this.#firstRange = firstRangeOf(of.plan, of.tag);
-    this.#next = of.startAt % of.plan.rangesPerTag;
+    this.#next = Math.floor(of.nowMs / 1000) % of.plan.rangesPerTag;
   }
 
   /** Takes the next free range, oldest given back first.

@@ -19,7 +19,6 @@ import {
   launch,
   launchConfigIn,
   readProcess,
-  readRecord,
   requireNames,
 } from "@sandlot/runtime-host";
 import { type Accelerator, AcceleratorChoice } from "./accelerator";
@@ -40,6 +39,7 @@ export type QemuRuntimeRooms = {
   readonly dirs: { readonly machines: string; readonly trees: string };
   readonly cgroups: Cgroups;
   readonly ids: IdRanges;
+  /** Of this start of the host. */
   readonly bootId: string;
   /** Found out at the first need. */
   readonly host: () => Promise<QemuHost>;
@@ -48,7 +48,7 @@ export type QemuRuntimeRooms = {
 export class QemuRuntime implements Runtime {
   readonly name = "qemu";
   readonly #rooms: QemuRuntimeRooms;
-  readonly #held: HeldMachines<QemuMachine>;
+  readonly #held: HeldMachines<QemuMachine, MachineRecord>;
   readonly #seals = new MachineSeals();
   #choice: AcceleratorChoice | undefined;
   #facts: RuntimeFacts | undefined;
@@ -60,10 +60,11 @@ export class QemuRuntime implements Runtime {
       dirMode: 0o755,
       startsAtOnce: limits.startsAtOnce,
       ids: rooms.ids,
+      bootId: rooms.bootId,
       log: rooms.parts.log,
       exists: qemuFaults.exists,
       find: (machineId) => this.#adopt(machineId),
-      hostIdOf: async (machineId) => (await this.#readRecord(machineId))?.uid,
+      hostIdOf: ({ uid }) => uid,
       clear: (machineId) => this.#clear(machineId),
       otherNames: () => rooms.cgroups.names(),
     });
@@ -228,8 +229,8 @@ export class QemuRuntime implements Runtime {
   /** The machine if its QEMU lives. A start hands in the pid it was told, so that nothing older can answer for it. */
   async #adopt(machineId: MachineId, vmmPid?: number): Promise<QemuMachine | undefined> {
     const dir = this.#held.dirOf(machineId);
-    const [record, vmm] = await Promise.all([this.#readRecord(machineId), readProcess(dir, "vmm.pid")]);
-    if (record === undefined || vmm === undefined || record.hostBootId !== this.#rooms.bootId) return undefined;
+    const [record, vmm] = await Promise.all([this.#held.readLiveRecord(machineId), readProcess(dir, "vmm.pid")]);
+    if (record === undefined || vmm === undefined) return undefined;
     // One whose starter died before it was up may be half restored: it is swept, never shown.
     if (vmmPid === undefined ? !(await isUp(dir)) : vmm.pid !== vmmPid) return undefined;
     if (!(await isAlive(vmm))) return undefined;
@@ -252,17 +253,13 @@ export class QemuRuntime implements Runtime {
     return endLaunched({ launcherPath: config.launcherPath, dir, known: cgroups.launchPairs(machineId) });
   }
 
-  #readRecord(machineId: MachineId): Promise<MachineRecord | undefined> {
-    return readRecord(this.#held.dirOf(machineId));
-  }
-
   async #trimTrees(): Promise<void> {
     const { dirs, host } = this.#rooms;
     const now = await host().catch(() => undefined); // whatever it lacks, what is left is swept
     if (now === undefined) return;
     const used = new Set<string>([now.tree.path]);
     for (const machineId of await this.#held.names()) {
-      const record = await this.#readRecord(machineId);
+      const record = await this.#held.readRecord(machineId);
       if (record !== undefined) used.add(record.tree);
     }
     await trimTrees(dirs.trees, used);

@@ -19,9 +19,8 @@ export async function startQemuRuntime(config: QemuRuntimeConfig, parts: QemuRun
   const dirs = { machines: join(nodeDir, "machines"), trees: join(nodeDir, "trees") };
   for (const dir of [...Object.values(dirs), config.cacheDir]) await mkdir(dir, { recursive: true, mode: 0o755 });
   await chmod(dirs.machines, 0o700); // disks and memory of others lie there
-  const layout = await readCgroupLayout();
   const cgroups = new Cgroups({
-    layout: config.forceCgroupsV1 === true ? { ...layout, v2: undefined } : layout,
+    layout: await readCgroupLayout({ forceV1: config.forceCgroupsV1 ?? false }),
     group: `sandlot-${tag}-vm`,
     devices: { allowed: DEVICES, restrict: (dir) => runLauncher(launcherPath, ["restrict", "--dir", dir]) },
   });
@@ -33,13 +32,7 @@ export async function startQemuRuntime(config: QemuRuntimeConfig, parts: QemuRun
     dirs,
     cgroups,
     bootId: await readHostBootId(),
-    // Starting elsewhere than the last run spares an id some time before it is used again.
-    ids: new IdRanges({
-      plan: VMM_IDS,
-      dir: join(nodeDir, "ids"),
-      tag,
-      startAt: Math.floor(parts.clock.nowMs() / 1000),
-    }),
+    ids: new IdRanges({ plan: VMM_IDS, dir: join(nodeDir, "ids"), tag, nowMs: parts.clock.nowMs() }),
     host: () => {
       host ??= examineHost(config, dirs.trees).catch((thrown) => {
         host = undefined; // the next one who asks finds it out anew
