@@ -125,6 +125,14 @@ export async function killLauncher(nodeDir: string, machine: Machine): Promise<v
   await Bun.sleep(20);
 }
 
+/** Directories of all hierarchies whose path is like the pattern. */
+export async function cgroupsLike(pattern: string): Promise<string[]> {
+  // Those of other tests may go while it looks, which it takes for an error.
+  const script = 'find /sys/fs/cgroup -maxdepth 3 -type d -path "$1" 2>/dev/null || true';
+  const lines = await sh("sh", "-c", script, "sh", pattern);
+  return lines.split("\n").filter((path) => path !== "");
+}
+
 /** Lines of what exists under the node directory's `part` and the tag. */
 async function residueOf(of: { group: string; nodeDir: string; part: string }): Promise<string[]> {
   const { group, nodeDir, part } = of;
@@ -139,17 +147,8 @@ async function residueOf(of: { group: string; nodeDir: string; part: string }): 
     const words = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
     if (words.includes(`${nodeDir}/machines/`)) found.push(`process ${pid} ${words.replaceAll("\0", " ")}`);
   }
-  const groups = await sh(
-    "find",
-    "/sys/fs/cgroup",
-    "-maxdepth",
-    "3",
-    "-type",
-    "d",
-    "-path",
-    `*/${group}${part === "" ? "" : "/*"}`,
-  );
-  for (const path of groups.split("\n")) if (path !== "" && !/\/_\w+$/.test(path)) found.push(`cgroup ${path}`);
+  for (const path of await cgroupsLike(`*/${group}${part === "" ? "" : "/*"}`))
+    if (!/\/_\w+$/.test(path)) found.push(`cgroup ${path}`);
   for (const dir of ["machines", "ids"])
     for (const name of await readdir(join(nodeDir, dir)).catch(() => [])) found.push(`${dir}/${name}`);
   return found;

@@ -12,7 +12,7 @@ import type {
   Seal,
   StartMachine,
 } from "@sandlot/runtime-contract";
-import { makeBareRoot, sh } from "@sandlot/runtime-contract/bare-host";
+import { cgroupsLike, makeBareRoot, sh } from "@sandlot/runtime-contract/bare-host";
 import { silentLogger } from "@sandlot/telemetry";
 import { type FirecrackerRuntimeConfig, startFirecrackerRuntime } from "../src/index";
 import { Control } from "./fake/control";
@@ -159,17 +159,7 @@ export class Harness implements AsyncDisposable {
       if (words.includes(`${this.root}/`) && Number(pid) !== process.pid)
         found.push(`process ${pid} ${words.replaceAll("\0", " ")}`);
     }
-    const groups = await sh(
-      "find",
-      "/sys/fs/cgroup",
-      "-maxdepth",
-      "3",
-      "-type",
-      "d",
-      "-path",
-      `*/sandlot-${this.tag}-fc/*`,
-    );
-    for (const path of groups.split("\n")) if (path !== "") found.push(`cgroup ${path}`);
+    for (const path of await cgroupsLike(`*/sandlot-${this.tag}-fc/*`)) found.push(`cgroup ${path}`);
     return found;
   }
 
