@@ -1,5 +1,6 @@
 #include "images.h"
 #include "common.h"
+#include "other-mounts.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +19,9 @@
 /* <sys/mount.h> and <linux/mount.h> cannot be included together with every libc. */
 int umount2(const char *target, int flags);
 #define DETACH 2
+#define RELEASE_MS 20000u /* how long a disk may be held after its machine has ended */
+#define LOOK_ELSEWHERE_MS 100u
+#define LOOK_AGAIN_MS 1000u
 
 /* Attaches `fd` to a free loop device that frees itself with its last user; gives the open device and its number. */
 static int attach_loop(int fd, bool read_only, int *index) {
@@ -151,11 +155,16 @@ void release_upper(const char *dir) {
     if (lock_path(dir) < 0) return;
     char *at = format_path("%s/m", dir);
     while (umount2(at, DETACH) == 0) continue;
-    /* The last reference may be dropped by a kernel worker a moment after the last process is gone. */
+    /* The last reference may be dropped by a kernel worker a moment after the last process is gone. Else somebody has taken
+     * copies of the host's mounts: any program with a mount namespace of its own that was made while this lay at `m`. */
     unsigned rest = 1;
-    for (uint64_t until = monotonic_ms() + 20000; loop_holds(dir) && monotonic_ms() < until;) {
+    uint64_t from = monotonic_ms(), look = from + LOOK_ELSEWHERE_MS;
+    while (loop_holds(dir) && monotonic_ms() < from + RELEASE_MS) {
         sleep_ms(rest);
         if (rest < 16) rest *= 2;
+        if (monotonic_ms() < look || !loop_holds(dir)) continue;
+        unmount_elsewhere(at);
+        look = monotonic_ms() + LOOK_AGAIN_MS;
     }
     if (loop_holds(dir)) fail("upper", "the loop device still holds %s/image", dir);
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "bun:test";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LaunchedLife } from "./launched-life";
@@ -32,7 +32,7 @@ describe(LaunchedLife, () => {
         await machine.exited;
         removed += 1;
       },
-      killMs: 5_000,
+      killMs: 30_000,
       lookMs: 60_000,
     });
   });
@@ -46,9 +46,23 @@ describe(LaunchedLife, () => {
   it("tells the exit code that the launcher wrote, as soon as it did", async () => {
     machine.kill("SIGKILL");
     await machine.exited;
-    await writeFile(join(dir, "exit.json"), '{"exitCode":3}');
+    await writeFile(join(dir, "exit.new"), '{"exitCode":3}');
+    await rename(join(dir, "exit.new"), join(dir, "exit.json"));
     expect(await life.ended).toEqual({ exitCode: 3, outOfMemory: false });
     expect(removed).toBe(0); // whoever ends it has what it left
+  });
+
+  it("waits for the word of a launcher that a busy host keeps from writing it", async () => {
+    const script = `while kill -0 ${machine.pid} 2>/dev/null; do sleep 0.01; done; sleep 1`;
+    const write = `echo '{"exitCode":3}' > ${dir}/exit.new; mv ${dir}/exit.new ${dir}/exit.json`;
+    const launcher = Bun.spawn(["sh", "-c", `${script}; ${write}`]);
+    const { pid, startTime } = await recordOf(launcher.pid);
+    await writeFile(join(dir, "launcher.pid"), `${pid} ${startTime}\n`);
+    machine.kill("SIGKILL");
+    await machine.exited;
+    life.look();
+    expect(await life.ended).toEqual({ exitCode: 3, outOfMemory: false });
+    await launcher.exited;
   });
 
   it.each([

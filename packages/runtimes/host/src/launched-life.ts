@@ -5,6 +5,7 @@ import type { MachineEnd } from "@sandlot/runtime-contract";
 import { hadOutOfMemory } from "./cgroup-state";
 import type { MachineCgroups } from "./cgroups";
 import { EndWatch } from "./end-watch";
+import { limits } from "./limits";
 import { isAlive, type ProcessRecord, readExit, readProcess } from "./processes";
 
 /** The exit code of what was killed. */
@@ -101,7 +102,7 @@ export class LaunchedLife {
     const launcher = await readProcess(dir, "launcher.pid");
     let exit = await readExit(dir);
     // The launcher writes it a moment after the death; without a launcher nobody will.
-    for (let tries = 0; exit === undefined && tries < 50; tries += 1) {
+    for (let waitedMs = 0; exit === undefined && waitedMs < limits.exitWrittenMs; waitedMs += 10) {
       const isLast = launcher === undefined || !(await isAlive(launcher));
       exit = await readExit(dir);
       if (isLast) break;

@@ -4,6 +4,8 @@ export const limits = {
   freezeMs: 5_000,
   /** After so long a freeze by v1 is tried anew at every look, in milliseconds; it takes less than one mostly. */
   freezeAgainMs: 60,
+  /** How long a launcher that lives may take to write down how its machine ended, in milliseconds; one mostly, more on a busy host. */
+  exitWrittenMs: 5_000,
 } as const;
 
 /** How user ids are dealt out: each installation has a region by its tag, each machine a range in it. */
