@@ -36,7 +36,7 @@ export async function runParts(of: {
       if (of.parts.includes("checks")) await runChecks(run);
     },
     async () => {
-      if (of.parts.includes("unit")) await bunTest(run, { name: "unit", files: unitFiles(), limitSeconds: 240 });
+      if (of.parts.includes("unit")) await bunTest(run, { name: "unit", files: unitFiles(), limitSeconds: 480 });
     },
   ]);
   if (of.parts.includes("integration"))
@@ -70,7 +70,7 @@ const hasLongForm = (file: string): boolean =>
 async function runFiles(run: Run, files: readonly string[], withSoak: boolean): Promise<void> {
   for (const file of files) {
     const long = withSoak && hasLongForm(file) ? { limitSeconds: 1_800, env: { SANDLOT_SOAK: "1" } } : undefined;
-    await bunTest(run, { name: shortName(file), files: [file], limitSeconds: 300, ...long });
+    await bunTest(run, { name: shortName(file), files: [file], limitSeconds: 600, ...long });
   }
 }
 

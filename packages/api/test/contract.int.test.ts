@@ -23,14 +23,14 @@ beforeAll(async () => {
   at.node.lines.push(
     create(SandboxLogLineSchema, { ...owner, sequence: 1n, level: "warn", logger: "envd", message: "m" }),
   );
-  for (let tries = 0; tries < 100; tries += 1) {
+  for (let tries = 0; tries < 300; tries += 1) {
     const { text } = await at.call("GET", `/sandboxes/${sandboxId}/metrics`);
     const logs = await at.call("GET", `/v2/sandboxes/${sandboxId}/logs?level=warn`);
     if (text !== "[]" && logs.text.includes('"m"')) return;
     await sleep(100);
   }
   throw new Error("the node's samples and lines were not collected");
-}, 30_000);
+}, 60_000);
 afterAll(() => at[Symbol.asyncDispose]());
 
 type Case = {

@@ -22,7 +22,7 @@ it("keeps the services' own port on loopback when REST listens on every address"
   expect(await isOpen(portOf(at.api.url), ELSEWHERE)).toBe(true);
   expect(await isOpen(portOf(at.api.internalAddress), "127.0.0.1")).toBe(true);
   expect(await isOpen(portOf(at.api.internalAddress), ELSEWHERE)).toBe(false);
-}, 30_000);
+}, 60_000);
 
 it("opens the services' own port only by its own variable", () => {
   const needed = {

@@ -31,6 +31,8 @@ export type FakeNode = AsyncDisposable & {
   readonly sealRefusals: ConnectError[];
   readonly deletedBuilds: string[];
   sealDelayMs: number;
+  /** What it is sealing now, by build. */
+  readonly sealing: ReadonlyMap<string, Promise<void>>;
   /** Whether it confirms a boot from the disk alone. */
   bootsFromDisk: boolean;
   /** Why it saves no memory; empty when it does. */
@@ -174,7 +176,7 @@ export async function startFakeNode(nodeId = "node-1"): Promise<FakeNode> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return Object.assign(knobs, {
     address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
-    ...{ running, ended, created, refusals, samples, lines, templates, sealed, sealRefusals, deletedBuilds },
+    ...{ running, ended, created, refusals, samples, lines, templates, sealed, sealing, sealRefusals, deletedBuilds },
     async [Symbol.asyncDispose]() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       for (const session of sessions) session.destroy();

@@ -8,7 +8,7 @@ import { type Answered, type Installation, OTHER_KEY, startInstallation } from "
 let at: Installation;
 beforeAll(async () => {
   at = await startInstallation();
-}, 30_000);
+}, 60_000);
 afterAll(() => at[Symbol.asyncDispose]());
 beforeEach(() => {
   at.node.sealRefusals.length = 0;
@@ -20,7 +20,7 @@ const post = (sandboxId: string, verb: string, body?: unknown): Promise<Answered
   at.call("POST", `/sandboxes/${sandboxId}/${verb}`, body === undefined ? {} : { body });
 const get = (sandboxId: string): Promise<Answered> => at.call("GET", `/sandboxes/${sandboxId}`);
 async function until(check: () => boolean | Promise<boolean>): Promise<void> {
-  const endMs = Date.now() + 15_000;
+  const endMs = Date.now() + 40_000;
   while (!(await check())) {
     if (Date.now() > endMs) throw new Error("it did not come about");
     await sleep(20);
@@ -142,17 +142,19 @@ describe("snapshots", () => {
     await at.create({ templateID: plain.snapshotID.split(":")[0] });
     const foreign = { headers: { "X-API-Key": OTHER_KEY }, body: { templateID: plain.snapshotID } };
     expect((await at.call("POST", "/v2/sandboxes", foreign)).status).toBe(404);
-    at.node.sealDelayMs = 150;
-    const both = await Promise.all([post(sandboxId, "snapshots"), sleep(50).then(() => post(sandboxId, "snapshots"))]);
-    expect(both.map(({ status }) => status)).toEqual([201, 409]);
-    expect(both[1].body.message).toBe(`Sandbox '${sandboxId}' cannot be snapshotted while in 'snapshotting' state`);
+    at.node.sealDelayMs = 1_000;
+    const made = post(sandboxId, "snapshots");
+    await until(() => at.node.sealing.size > 0);
+    const refused = await post(sandboxId, "snapshots");
+    expect([(await made).status, refused.status]).toEqual([201, 409]);
+    expect(refused.body.message).toBe(`Sandbox '${sandboxId}' cannot be snapshotted while in 'snapshotting' state`);
   });
 
   it("hold up a pause and a kill, which then succeed", async () => {
     const sandboxId = await at.create();
-    at.node.sealDelayMs = 150;
+    at.node.sealDelayMs = 1_000;
     const made = post(sandboxId, "snapshots");
-    await sleep(50);
+    await until(() => at.node.sealing.size > 0);
     expect((await get(sandboxId)).body.state).toBe("running");
     const paused = await post(sandboxId, "pause");
     expect([(await made).status, paused.status]).toEqual([201, 204]);

@@ -10,7 +10,7 @@ let at: Installation;
 beforeAll(async () => {
   // Whoever is at work and has not been heard of for so long is dead.
   at = await startInstallation({ transitionMs: 1_500 });
-}, 30_000);
+}, 60_000);
 afterAll(() => at[Symbol.asyncDispose]());
 beforeEach(() => {
   at.node.sealRefusals.length = 0;
@@ -23,7 +23,7 @@ const stateOf = async (sandboxId: string): Promise<unknown> => {
   const { status, body } = await at.call("GET", `/sandboxes/${sandboxId}`);
   return status === 200 ? body.state : status;
 };
-async function until(check: () => boolean | Promise<boolean>, withinMs = 25_000): Promise<void> {
+async function until(check: () => boolean | Promise<boolean>, withinMs = 40_000): Promise<void> {
   const endMs = Date.now() + withinMs;
   while (!(await check())) {
     if (Date.now() > endMs) throw new Error("it did not come about");
@@ -63,12 +63,12 @@ describe("an api that dies", () => {
     expect(await stateOf(sandboxId)).toBe("paused");
     expect(seals(sandboxId)).toBe(1);
     expect((await post(sandboxId, "resume")).status).toBe(201);
-  }, 40_000);
+  }, 60_000);
 
   it("after the seal and before it is written down: the sandbox that is gone from the list is paused, not lost", async () => {
     const sandboxId = await at.create({ timeout: 600 });
     await using client = new SQL(at.connectionString);
-    at.node.sealDelayMs = 300;
+    at.node.sealDelayMs = 2_000;
     const asked = post(sandboxId, "pause").catch(() => undefined);
     await until(async () => (await rowOf(sandboxId)) === "pausing");
     // The seal is done, but saying so fails for as long as the row is locked.
@@ -80,11 +80,11 @@ describe("an api that dies", () => {
     await asked;
     await until(async () => (await rowOf(sandboxId)) === "paused" && (await stateOf(sandboxId)) === "paused");
     expect((await post(sandboxId, "resume")).status).toBe(201);
-  }, 40_000);
+  }, 60_000);
 
   it("before anything is written down: the sandbox runs on", async () => {
     const sandboxId = await at.create({ timeout: 600 });
-    await using state = openState({ redisUrl: at.redis.url }, { limits: { transitionMs: 300 } });
+    await using state = openState({ redisUrl: at.redis.url }, { limits: { transitionMs: 1_500 } });
     const begun = await state.sandboxes.beginTransition({ teamId: at.teamId, sandboxId, event: "pause" });
     expect(begun.kind).toBe("started");
     await state[Symbol.asyncDispose]();
@@ -92,7 +92,7 @@ describe("an api that dies", () => {
     await until(async () => (await stateOf(sandboxId)) === "running");
     expect(await rowOf(sandboxId)).toBeUndefined();
     expect(seals(sandboxId)).toBe(0);
-  }, 30_000);
+  }, 60_000);
 
   it("while it makes a copy: the sandbox runs on", async () => {
     const sandboxId = await at.create({ timeout: 600 });
@@ -100,7 +100,7 @@ describe("an api that dies", () => {
     await state.sandboxes.beginTransition({ teamId: at.teamId, sandboxId, event: "snapshot" });
     await state[Symbol.asyncDispose]();
     await until(async () => (await at.call("GET", "/v2/sandboxes?state=running")).text.includes(sandboxId));
-  }, 30_000);
+  }, 60_000);
 
   it("while a node starts it: the sandbox is found there, once, under the run that was begun", async () => {
     const sandboxId = await at.create({ timeout: 600 });
@@ -116,7 +116,7 @@ describe("an api that dies", () => {
     await until(async () => (await stateOf(sandboxId)) === "running");
     expect((await post(sandboxId, "connect", { timeout: 60 })).status).toBe(200);
     expect(at.node.running.has(sandboxId)).toBe(true);
-  }, 40_000);
+  }, 60_000);
 
   it("before the node was asked to start it: it is paused again, and nothing is started twice", async () => {
     const sandboxId = await at.create({ timeout: 600 });
@@ -157,14 +157,14 @@ describe("a lost Redis", () => {
 
   it("in the middle of a pause: it is paused all the same", async () => {
     const sandboxId = await at.create({ timeout: 600 });
-    at.node.sealDelayMs = 500;
+    at.node.sealDelayMs = 2_000;
     const asked = post(sandboxId, "pause").catch(() => undefined);
     await until(async () => (await rowOf(sandboxId)) === "pausing");
     await wipeRedis();
     await asked;
     await until(async () => (await rowOf(sandboxId)) === "paused" && (await stateOf(sandboxId)) === "paused");
     expect(seals(sandboxId)).toBe(1);
-  }, 40_000);
+  }, 60_000);
 });
 
 describe("a lost node", () => {
@@ -177,7 +177,7 @@ describe("a lost node", () => {
     at.node.sealRefusals.length = 0;
     await until(async () => (await rowOf(sandboxId)) === "paused");
     expect((await post(sandboxId, "resume")).status).toBe(201);
-  }, 40_000);
+  }, 60_000);
 
   it("that forgot a sandbox which was paused before leaves what that pause has kept", async () => {
     const sandboxId = await at.create({ timeout: 600 });
@@ -207,5 +207,5 @@ describe("a lost PostgreSQL", () => {
     await until(async () => (await stateOf(sandboxId)) === "running");
     expect(at.node.running.has(sandboxId)).toBe(true);
     await until(async () => (await post(sandboxId, "pause")).status === 204);
-  }, 30_000);
+  }, 60_000);
 });

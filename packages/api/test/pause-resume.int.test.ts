@@ -11,7 +11,7 @@ import { type Answered, type Installation, OTHER_KEY, startInstallation } from "
 let at: Installation;
 beforeAll(async () => {
   at = await startInstallation();
-}, 30_000);
+}, 60_000);
 afterAll(() => at[Symbol.asyncDispose]());
 beforeEach(() => {
   at.node.sealRefusals.length = 0;
@@ -23,7 +23,7 @@ const post = (sandboxId: string, verb: string, body?: unknown): Promise<Answered
 const get = (sandboxId: string): Promise<Answered> => at.call("GET", `/sandboxes/${sandboxId}`);
 const saidIn = (answer: Answered): [number, string] => [answer.status, String(answer.body.message)];
 const secondsLeft = (endAt: unknown): number => (Date.parse(String(endAt)) - Date.now()) / 1000;
-async function until(check: () => boolean | Promise<boolean>, withinMs = 15_000): Promise<void> {
+async function until(check: () => boolean | Promise<boolean>, withinMs = 40_000): Promise<void> {
   const endMs = Date.now() + withinMs;
   while (!(await check())) {
     if (Date.now() > endMs) throw new Error("it did not come about");
@@ -34,7 +34,7 @@ async function until(check: () => boolean | Promise<boolean>, withinMs = 15_000)
 describe("pause", () => {
   it("answers all that ask at once 204, and 409 from then on", async () => {
     const sandboxId = await at.create();
-    at.node.sealDelayMs = 150;
+    at.node.sealDelayMs = 1_000;
     const all = await Promise.all([1, 2, 3, 4, 5].map(() => post(sandboxId, "pause")));
     expect(all.map(({ status }) => status)).toEqual([204, 204, 204, 204, 204]);
     expect(saidIn(await post(sandboxId, "pause"))).toEqual([
@@ -155,7 +155,7 @@ describe("resume and connect", () => {
 
   it("wait for a pause under way; of many only one starts it, and all get it", async () => {
     const sandboxId = await at.create();
-    Object.assign(at.node, { sealDelayMs: 150, createDelayMs: 50 });
+    Object.assign(at.node, { sealDelayMs: 1_000, createDelayMs: 300 });
     const pausing = post(sandboxId, "pause");
     await until(async () => (await get(sandboxId)).body.state === "paused");
     const starts = at.node.created.length;
@@ -270,8 +270,8 @@ describe("the end of its time", () => {
   });
 
   it("keeps the files where the memory cannot be saved, and says so in the log", async () => {
-    const sandboxId = await at.create({ autoPause: true, timeout: 1 });
     at.node.sealRefusals.push(new ConnectError("a nested user namespace", Code.FailedPrecondition));
+    const sandboxId = await at.create({ autoPause: true, timeout: 1 });
     await until(() => [...at.node.sealed.values()].some((one) => one.sandboxId === sandboxId && one.filesystemOnly));
     await until(async () =>
       (await at.call("GET", `/v2/sandboxes/${sandboxId}/logs?level=error`)).text.includes("without its memory"),
@@ -279,8 +279,8 @@ describe("the end of its time", () => {
   });
 
   it("is put off, and not asked for all the time, while its node has no room to save it", async () => {
-    const sandboxId = await at.create({ autoPause: true, timeout: 1 });
     at.node.sealRefusals.push(new ConnectError("the disk is full", Code.ResourceExhausted));
+    const sandboxId = await at.create({ autoPause: true, timeout: 1 });
     await until(async () => secondsLeft((await get(sandboxId)).body.endAt) > 10);
     expect((await get(sandboxId)).body.state).toBe("running");
     expect((await post(sandboxId, "timeout", { timeout: 0 })).status).toBe(204);

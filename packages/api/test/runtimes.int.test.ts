@@ -9,14 +9,14 @@ let db: SQL;
 beforeAll(async () => {
   at = await startInstallation();
   db = new SQL(at.connectionString);
-}, 30_000);
+}, 60_000);
 afterAll(async () => {
   await db.close();
   await at[Symbol.asyncDispose]();
 });
 
 async function until<T>(look: () => Promise<T | undefined | false>): Promise<T> {
-  const endMs = Date.now() + 6_000;
+  const endMs = Date.now() + 30_000;
   for (;;) {
     const found = await look();
     if (found !== undefined && found !== false) return found;

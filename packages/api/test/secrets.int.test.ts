@@ -10,7 +10,7 @@ import { ADMIN, type Installation, NODE_TOKEN, OTHER_KEY, startInstallation } fr
 let at: Installation;
 beforeAll(async () => {
   at = await startInstallation();
-}, 30_000);
+}, 60_000);
 afterAll(() => at[Symbol.asyncDispose]());
 
 const values = () => createClient(ValueService, createGrpcTransport({ baseUrl: `http://${at.api.internalAddress}` }));
@@ -203,5 +203,5 @@ describe("without a key", () => {
       403,
       "Egress proxy (network.egressProxy) is not enabled for this team.",
     ]);
-  }, 30_000);
+  }, 60_000);
 });

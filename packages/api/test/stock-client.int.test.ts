@@ -21,5 +21,5 @@ for (const client of ["e2b-oldest", "e2b"]) {
     const status = await new Promise((resolve) => child.once("close", resolve));
     expect([status, said]).toEqual([0, "all as expected\n"]);
     expect(at.node.running.size).toBe(0);
-  }, 30_000);
+  }, 60_000);
 }

@@ -16,7 +16,7 @@ it("is healthy with the known text while a node is ready, and 503 while none is"
     return [response.status, await response.text()];
   };
   const until = async (status: number): Promise<void> => {
-    for (const endMs = Date.now() + 10_000; (await health())[0] !== status && Date.now() < endMs; ) await sleep(50);
+    for (const endMs = Date.now() + 30_000; (await health())[0] !== status && Date.now() < endMs; ) await sleep(50);
   };
   await until(200);
   expect(await health()).toEqual([200, "Health check successful"]);

@@ -7,8 +7,8 @@ import { ADMIN, type Installation, OTHER_KEY, startInstallation, TOKEN } from ".
 let at: Installation;
 beforeAll(async () => {
   at = await startInstallation();
-  for (let tries = 0; tries < 100 && (await at.call("GET", "/health")).status !== 200; tries += 1) await sleep(50);
-}, 30_000);
+  for (let tries = 0; tries < 600 && (await at.call("GET", "/health")).status !== 200; tries += 1) await sleep(50);
+}, 60_000);
 afterAll(() => at[Symbol.asyncDispose]());
 
 type Made = { templateID: string; buildID: string; names: string[]; tags: string[]; aliases: string[] };
@@ -29,7 +29,7 @@ const status = async (made: Made, query = "") =>
     reason?: { message: string; step?: string; logEntries: unknown[] };
   };
 async function until(made: Made, wanted: string) {
-  for (let tries = 0; tries < 200; tries += 1) {
+  for (let tries = 0; tries < 1_200; tries += 1) {
     const found = await status(made);
     if (found.status === wanted) return found;
     await sleep(25);
@@ -233,7 +233,7 @@ describe("building", () => {
     const newer = await register("racing:b");
     await start(newer);
     expect(await status(older)).toMatchObject({ status: "error", reason: { message: "build was cancelled" } });
-    for (let tries = 0; tries < 100 && at.node.templates.builds.has(older.buildID); tries += 1) await sleep(20);
+    for (let tries = 0; tries < 1_000 && at.node.templates.builds.has(older.buildID); tries += 1) await sleep(20);
     expect(at.node.templates.cancelled).toContainEqual({ buildId: older.buildID, why: "build was cancelled" });
     expect((await status(newer)).status).toBe("building");
   });
@@ -250,7 +250,7 @@ describe("building", () => {
     expect((await until(kept, "ready")).logEntries.map(({ message }) => message)).toEqual([
       "said while the api was away",
     ]);
-    for (let tries = 0; tries < 100 && (await status(lost)).status !== "error"; tries += 1) await sleep(100);
+    for (let tries = 0; tries < 300 && (await status(lost)).status !== "error"; tries += 1) await sleep(100);
     expect((await status(lost)).reason?.message).toContain("its builder was restarted");
   }, 60_000);
 });

@@ -25,7 +25,7 @@ beforeAll(async () => {
   server = await startPrivatePostgres();
   await migrate({ connectionString: server.connectionString });
   db = openDatabase({ connectionString: server.connectionString });
-}, 30_000);
+}, 60_000);
 afterAll(async () => {
   await db[Symbol.asyncDispose]();
   await server[Symbol.asyncDispose]();

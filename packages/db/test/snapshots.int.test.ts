@@ -33,7 +33,7 @@ beforeAll(async () => {
   await migrate({ connectionString: server.connectionString });
   db = openDatabase({ connectionString: server.connectionString });
   ({ teamId } = await ensureInstallation(db, { apiKey: `e2b_${"1a".repeat(20)}` }));
-}, 30_000);
+}, 60_000);
 afterAll(async () => {
   await db[Symbol.asyncDispose]();
   await server[Symbol.asyncDispose]();

@@ -11,11 +11,11 @@ let lab: EgressLab;
 beforeAll(async () => {
   const throttle = { newFlowsPerSecond: 10, kibPerSecond: KIB_PER_SECOND };
   lab = await startEgressLab({ tag: TAG, number: 100, slotCidr: "10.213.100.0/24", throttle, plainHttp: true });
-}, 30_000);
+}, 60_000);
 afterAll(async () => {
   await lab?.[Symbol.asyncDispose]();
   expect(await leftovers(TAG)).toEqual([]);
-}, 30_000);
+}, 60_000);
 
 const at = ["--resolve", `api.test:8080:${INTERNET}`];
 const POLICIES = {
@@ -28,11 +28,13 @@ for (const [name, policy] of Object.entries(POLICIES)) {
     it("C9: a sandbox opens no more connections per second than it may", async () => {
       await lab.apply(policy);
       await Bun.sleep(1_100);
+      const sinceMs = performance.now();
       const dialled = await lab.guest.dial(Array.from({ length: 60 }, () => ({ tcp: INTERNET, port: GREETING })));
       const { length } = dialled.filter((said) => said === "open");
       // Ten at once, ten more each second while those that were dropped are sent again.
       expect(length).toBeGreaterThanOrEqual(5);
-      expect(length).toBeLessThan(40);
+      const seconds = (performance.now() - sinceMs) / 1000;
+      expect(length).toBeLessThan(20 + 10 * seconds);
     }, 60_000);
 
     it("C9: a sandbox takes no more bandwidth than it may", async () => {
@@ -42,7 +44,7 @@ for (const [name, policy] of Object.entries(POLICIES)) {
       const { code } = await lab.curl(
         ...at,
         "-m",
-        "12",
+        "40",
         "-H",
         "Expect:",
         "-d",

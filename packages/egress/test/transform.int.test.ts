@@ -15,11 +15,11 @@ let lab: EgressLab;
 beforeAll(async () => {
   lab = await startEgressLab({ tag: TAG, number: 88, slotCidr: "10.213.88.0/24" });
   lab.values.secrets.key = SECRET;
-}, 30_000);
+}, 60_000);
 afterAll(async () => {
   await lab?.[Symbol.asyncDispose]();
   expect(await leftovers(TAG)).toEqual([]);
-}, 30_000);
+}, 60_000);
 
 const rule = (domain: string, headers: Record<string, string>) => ({ domain, headers });
 const AUTH = rule("api.test", { Authorization: "Bearer ${e2b.secrets.key}", "X-Plain": "yes" });
@@ -241,7 +241,7 @@ describe("a reader that is slow", () => {
       const { code, out } = await lab.curl(
         ...at("api.test", 443),
         "-m",
-        "20",
+        "50",
         "-o",
         "/dev/null",
         "-w",
@@ -249,7 +249,7 @@ describe("a reader that is slow", () => {
         "https://api.test/big/50",
       );
       expect([code, out]).toEqual([0, "50000000"]);
-    }, 30_000);
+    }, 60_000);
 });
 
 describe("rotation", () => {
@@ -258,8 +258,10 @@ describe("rotation", () => {
     await lab.heard();
     await Bun.sleep(limits.values.secretMs + 100);
     lab.values.asked = 0;
+    const sinceMs = performance.now();
     for (let times = 0; times < 5; times += 1) await get();
-    expect(lab.values.asked).toBe(1);
+    // Once, unless a busy host took longer for the five than one answer holds.
+    expect(lab.values.asked).toBeWithin(1, 2 + Math.floor((performance.now() - sinceMs) / limits.values.secretMs));
     lab.values.secrets.key = "new-value";
     await Bun.sleep(limits.values.secretMs + 100);
     await get();

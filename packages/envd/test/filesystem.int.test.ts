@@ -224,7 +224,7 @@ describe("symlinks swapped by another", () => {
       stop.kill("SIGKILL");
       await stop.exited;
     }
-  }, 30_000);
+  }, 60_000);
 
   it("never lead a removal by root out of the tree", async () => {
     mkdirSync(join(envd.root, "precious"));
@@ -244,7 +244,7 @@ describe("symlinks swapped by another", () => {
       stop.kill("SIGKILL");
       await stop.exited;
     }
-  }, 30_000);
+  }, 60_000);
 });
 
 describe("POST /files/compose", () => {

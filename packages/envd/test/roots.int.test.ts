@@ -151,7 +151,7 @@ describe.skipIf(missing !== undefined)("envd with its private libraries runs", (
   test("in a bare glibc root", async () => {
     await using envd = await startIn(bareGlibcRoot());
     await holds(envd);
-  }, 30_000);
+  }, 60_000);
 
   const musl = missing === undefined ? muslRoot() : undefined;
   test.skipIf(musl === undefined)(
@@ -166,7 +166,7 @@ describe.skipIf(missing !== undefined)("envd with its private libraries runs", (
       });
       expect(loader.stdout + loader.stderr).toContain("musl");
     },
-    30_000,
+    60_000,
   );
 });
 

@@ -101,7 +101,7 @@ test("a reader that is stuck holds neither the other reader nor the command back
   expect(text).toBe("done\n");
   expect(bytes).toBeGreaterThan(20_000_000);
   expect(joined.end).toEqual({ exited: true, status: "exit status 0" });
-  expect(tookMs).toBeWithin(2_000, 25_000);
+  expect(tookMs).toBeWithin(2_000, 40_000);
   stuck.leave();
 }, 60_000);
 
@@ -116,12 +116,12 @@ test("two hundred streams at once each get their own", async () => {
     expect([ran.stdout, ran.stderr]).toEqual([`${n}\n`, `end${n}\n`]);
     expect(ran.end?.exitCode ?? 0).toBe(n % 50);
   }
-  await Bun.sleep(300);
+  for (let tries = 0; tries < 100 && openPipes() > pipesBefore; tries += 1) await Bun.sleep(100);
   expect(openPipes()).toBe(pipesBefore);
 }, 60_000);
 
 test("fifty readers of one command all hear all of it", async () => {
-  const script = "sleep 1; head -c 2000000 /dev/zero; echo over";
+  const script = "sleep 4; head -c 2000000 /dev/zero; echo over";
   const first = await stuckReader("Start", { process: { cmd: "/bin/sh", args: ["-c", script] }, tag: "shared" });
   first.leave();
   const heard = await Promise.all(

@@ -57,7 +57,7 @@ esac
 `,
   );
   chmodSync(join(dir, "hook"), 0o755);
-  for (let left = 100; left > 0; left -= 1) {
+  for (let left = 600; left > 0; left -= 1) {
     const isUp = await fetch(directoryUrl(), { tls: { ca: readFileSync(`${dir}/ca.pem`, "utf8") } }).then(
       ({ ok }) => ok,
       () => false,

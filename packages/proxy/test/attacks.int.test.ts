@@ -135,9 +135,9 @@ describe("greed", () => {
     }
     expect(before).toBeLessThan(1_000);
     client.socket.resume();
-    await client.until((text) => text.length >= 5_000 * long.length, 20_000);
+    await client.until((text) => text.length >= 5_000 * long.length, 50_000);
     expect(guest.heads).toHaveLength(5_000);
-  }, 30_000);
+  }, 60_000);
 
   it("gives up a dial that nobody answers", async () => {
     // TEST-NET-1: at best nobody answers, at worst there is no route.
@@ -156,7 +156,7 @@ describe("greed", () => {
     const third = await connectRaw(proxy.port, `GET / HTTP/1.1\r\n${HOST}\r\n`);
     await third.until((text) => text.startsWith("HTTP/1.1 429 ") && text.endsWith("limit"));
     open[0]?.socket.destroy();
-    await Bun.sleep(20);
+    while (proxy.connectionCount("sandbox") > 1) await Bun.sleep(2);
     third.socket.write(`GET / HTTP/1.1\r\n${HOST}\r\n`);
     while (guest.heads.length < 3) await Bun.sleep(2);
   });
@@ -184,7 +184,7 @@ describe("nonsense", () => {
       client.socket.destroy();
     }
     await (await connectRaw(proxy.port, `GET / HTTP/1.1\r\n${HOST}\r\n`)).until((text) => text.endsWith("ok"));
-    for (let tries = 0; proxy.connectionCount("sandbox") > 0 && tries < 200; tries += 1) await Bun.sleep(10);
+    for (let tries = 0; proxy.connectionCount("sandbox") > 0 && tries < 1_000; tries += 1) await Bun.sleep(10);
     expect(proxy.connectionCount("sandbox")).toBe(0);
   });
 });

@@ -81,11 +81,11 @@ export async function connectRaw(port: number, bytes: string | Buffer = ""): Pro
     socket,
     text: () => text,
     ended: () => how,
-    async until(holds, withinMs = 3_000) {
+    async until(holds, withinMs = 20_000) {
       await wait(() => holds(text), withinMs);
       return text;
     },
-    async closed(withinMs = 3_000) {
+    async closed(withinMs = 20_000) {
       await wait(() => how !== "open", withinMs);
       return how === "end" ? "end" : "reset";
     },

@@ -24,13 +24,13 @@ test("brings back what was killed, leaves alone what is ended on purpose, and ou
   expect(readMark(paths.supervisor)?.pid).toBe(process.pid);
 
   await endProcess(first, { signal: "SIGKILL" });
-  for (let tries = 0; tries < 500 && find() === undefined; tries += 1) await pause(20);
+  for (let tries = 0; tries < 1_500 && find() === undefined; tries += 1) await pause(20);
   const second = find();
   expect(second?.pid).not.toBe(first.pid);
 
   {
     using _lock = holdLock({ lock: paths.lock, dataDir: paths.root });
-    await pause(250); // a round that began before the lock
+    await pause(800); // a round that began before the lock
     if (second !== undefined) await endProcess(second);
     await pause(500);
     expect(find()).toBeUndefined();
@@ -39,7 +39,7 @@ test("brings back what was killed, leaves alone what is ended on purpose, and ou
   const third = await start();
   const other = await spawnDetached({ argv: ["sleep", "600"], logPath: paths.log("other") });
   writeMark(paths.supervisor, other.mark);
-  await pause(250);
+  await pause(800);
   await endProcess(third);
   await pause(500);
   expect(find()).toBeUndefined();

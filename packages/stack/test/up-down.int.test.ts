@@ -34,7 +34,7 @@ const status = async (): Promise<Status> => JSON.parse((await sandlot("status", 
 const pidOf = (now: Status, name: string): number => now.services.find((one) => one.name === name)?.pid ?? 0;
 
 async function until(check: () => Promise<boolean>, what: string): Promise<void> {
-  for (let tries = 0; tries < 100; tries += 1) {
+  for (let tries = 0; tries < 600; tries += 1) {
     if (await check()) return;
     await Bun.sleep(100);
   }
@@ -47,7 +47,7 @@ async function createSandbox(): Promise<string> {
   const answer = await fetch(`${env.E2B_API_URL}/sandboxes`, {
     method: "POST",
     headers: { "X-API-Key": env.E2B_API_KEY ?? "", "Content-Type": "application/json" },
-    body: JSON.stringify({ templateID: "base", timeout: 120 }),
+    body: JSON.stringify({ templateID: "base", timeout: 1_800 }),
   });
   expect(answer.status).toBe(201);
   return ((await answer.json()) as { sandboxID: string }).sandboxID;

@@ -20,7 +20,7 @@ it("comes back after a first connection that was not made in time", async () => 
   await Bun.sleep(300);
   answers = true;
   let answer: unknown;
-  for (const untilMs = Date.now() + 8_000; answer === undefined && Date.now() < untilMs; await Bun.sleep(50))
+  for (const untilMs = Date.now() + 40_000; answer === undefined && Date.now() < untilMs; await Bun.sleep(50))
     answer = await redis.send("PING").catch(() => undefined);
   expect(answer).toBe("PONG");
   redis.close();

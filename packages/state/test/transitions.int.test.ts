@@ -110,10 +110,10 @@ describe("transitions", () => {
   });
 
   it("keeps a long transition alive, and changes made meanwhile", async () => {
-    await using state = redis.open({ limits: { transitionMs: 900 } });
+    await using state = redis.open({ limits: { transitionMs: 2_000 } });
     const sandboxes = await withSandbox(state);
     const snapshot = await begin(sandboxes, "snapshot");
-    await Bun.sleep(2_000);
+    await Bun.sleep(4_500);
     await sandboxes.update(key, (record) => ({ ...record, cpuCount: 8 }));
     expect((await sandboxes.beginTransition({ ...key, event: "snapshot" })).kind).toBe("refused");
     expect(await snapshot.finish({ kind: "running" })).toBe(true);

@@ -40,7 +40,7 @@ describe("a process that dies while it commits", () => {
       expect(await readFile(layerPaths[0] ?? "", "utf8")).toBe("upper");
       expect((await readdir(memoryDir ?? "")).sort()).toEqual(["core-1.img", "pages-1.img"]);
     },
-    20_000,
+    60_000,
   );
 
   it("leaves alone what other builds need of the layers it had placed", async () => {

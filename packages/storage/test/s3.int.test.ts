@@ -20,12 +20,12 @@ describe("S3", () => {
     s3 = await startS3();
     hop = await startHop(s3.url);
     store = await openS3ObjectStore(s3.settings());
-  }, 30_000);
+  }, 60_000);
   afterAll(async () => {
     await store[Symbol.asyncDispose]();
     await hop[Symbol.asyncDispose]();
     await s3[Symbol.asyncDispose]();
-  }, 30_000);
+  }, 60_000);
 
   objectStoreConformance(() => store, { manyKeys: 1_005 });
 

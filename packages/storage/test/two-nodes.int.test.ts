@@ -15,7 +15,7 @@ const codeOf = (work: Promise<unknown>): Promise<unknown> =>
 const restsMs = [30];
 
 async function until(what: () => boolean | Promise<boolean>): Promise<void> {
-  for (const endMs = Date.now() + 10_000; !(await what()); await Bun.sleep(20))
+  for (const endMs = Date.now() + 40_000; !(await what()); await Bun.sleep(20))
     if (Date.now() > endMs) throw new Error(`waited in vain: ${what}`);
 }
 
@@ -123,7 +123,7 @@ describe.each(["local", "s3"] as const)("two nodes on one %s store", (kind) => {
     await here.remove(["below"], soon());
     await until(async () => !(await isThere(1)));
     await until(async () => (await keysOf(remote)).every((key) => !key.includes(above.layers[0]?.sha256 ?? "")));
-  }, 30_000);
+  }, 60_000);
 
   it("brings back a layer that this disk has lost", async () => {
     await using a = await tempDir();

@@ -17,7 +17,7 @@ afterAll(async () => {
 });
 
 const address = "127.0.0.77";
-const signal = AbortSignal.timeout(20_000);
+const signal = AbortSignal.timeout(60_000);
 const identity = () => hasIdentity({ address, sandboxId: "i1", accessToken: "secret", signal });
 const body = () => ({ timestamp: "", defaultUser: "", defaultWorkdir: "", lifecycleID: "", buildId: "" });
 

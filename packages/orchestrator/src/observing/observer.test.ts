@@ -32,7 +32,7 @@ it("measures a new sandbox within seconds and reads its daemon's lines, also aft
   await using _ = startObserver(parts);
   const seen = () => recorder.since({ runId: "", after: 0 });
   const until = async (isThere: () => boolean): Promise<void> => {
-    for (const endMs = Date.now() + 10_000; !isThere() && Date.now() < endMs; ) await sleep(10);
+    for (const endMs = Date.now() + 30_000; !isThere() && Date.now() < endMs; ) await sleep(10);
   };
   await until(() => seen().samples.length > 0 && seen().lines.length > 0);
   const { samples, lines } = seen();

@@ -188,7 +188,7 @@ describe(decide, () => {
     await it.make("i1");
     const { envd } = it.runtime.only;
     const sandbox = it.sandboxes.find("i1");
-    await Bun.sleep(20);
+    await eventually(() => envd.lifelines === 1);
     const restarting = envd.restart();
     await eventually(() => sandbox?.lifeline.isUp === false);
     expect(await it.ask("49983-i1.x.test")).toMatchObject({ kind: "forward" });

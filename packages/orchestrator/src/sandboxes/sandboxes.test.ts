@@ -108,7 +108,7 @@ describe(Sandboxes, () => {
     await node.make("i1");
     const sandbox = node.sandboxes.find("i1");
     const { envd } = node.runtime.only;
-    await Bun.sleep(20); // the lifeline connects
+    await eventually(() => envd.lifelines === 1);
     const restarting = envd.restart();
     await eventually(() => sandbox?.lifeline.isUp === false);
     expect(await sandbox?.lifeline.ready()).toBe(true);

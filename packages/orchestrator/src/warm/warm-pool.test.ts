@@ -51,7 +51,7 @@ describe(WarmPool, () => {
   it("keeps pinned builds ready and frozen, hands one over thawed, and makes another", async () => {
     await using node = await warmNode(2);
     await eventually(() => node.warm.readyCount === 2);
-    await eventually(() => [...node.runtime.machines.values()].every((machine) => machine.frozen), 10_000);
+    await eventually(() => [...node.runtime.machines.values()].every((machine) => machine.frozen));
     await node.make("i1");
     const claimed = node.sandboxes.find("i1")?.guest.machineId ?? "";
     expect(node.runtime.machines.get(claimed)?.frozen).toBe(false);
@@ -98,7 +98,7 @@ describe(WarmPool, () => {
     const [good, silent] = [...node.runtime.machines.values()];
     await node.restart(async () => silent?.envd.stop());
     expect(node.runtime.machines.has(good?.machineId ?? "")).toBe(true);
-    await eventually(() => good?.frozen === true, 10_000);
+    await eventually(() => good?.frozen === true);
     expect(node.runtime.machines.has(silent?.machineId ?? "")).toBe(false);
     await eventually(() => node.warm.readyCount === 2);
     expect(node.slots.out.size).toBe(2);

@@ -10,6 +10,8 @@ export type FakeEnvd = {
   /** Answers nothing, and keeps what it is asked, until thawed. */
   frozen: PromiseWithResolvers<void> | undefined;
   inits: { body: Record<string, unknown>; status: number }[];
+  /** Lifelines that nodes have opened to it so far; see `Lifeline` for how one begins. */
+  lifelines: number;
   token: string | undefined;
   envs: Record<string, string>;
   /** The daemon dies and PID 1 starts it anew, without identity. */
@@ -57,6 +59,7 @@ export async function startFakeEnvd(address: string, memory?: FakeMemory): Promi
   }
   function answer(request: Request, text: string): { status: number; body?: string } {
     const { pathname: path } = new URL(request.url);
+    if (path === "/health" && request.headers.get("host") === "envd") envd.lifelines += 1;
     if (path === "/health") return { status: 204 };
     if (path === "/init") {
       const body = JSON.parse(text) as Record<string, unknown>;
@@ -77,6 +80,7 @@ export async function startFakeEnvd(address: string, memory?: FakeMemory): Promi
   const envd: FakeEnvd = {
     frozen: undefined,
     inits: [],
+    lifelines: 0,
     get token() {
       return state.token;
     },

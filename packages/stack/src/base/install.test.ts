@@ -27,7 +27,7 @@ test("installs what a node can load, again and again, and in the place of an old
   writeFileSync(record, JSON.stringify({ version: 1, buildId, layers: [`layers/${sha256}.erofs`] }));
   await install();
   await using store = await openArtifactStore({ directory: artifacts });
-  const loaded = await store.load(buildId, AbortSignal.timeout(5_000));
+  const loaded = await store.load(buildId, AbortSignal.timeout(60_000));
   expect(loaded.manifest).toMatchObject({ user: "user", layers: [{ sha256, sizeBytes: 6 }] });
   expect(JSON.parse(readFileSync(record, "utf8")).version).toBe(2);
 });

@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
-const signal = AbortSignal.timeout(5000);
+const signal = AbortSignal.timeout(60_000);
 const sha = (text: string): string => createHash("sha256").update(text).digest("hex");
 const PINNED = { from: "/opt/firecracker", sha256: sha("x") };
 const VERSION = { version: "1.10.1", firecracker: PINNED, jailer: PINNED };

@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
-const signal = AbortSignal.timeout(5000);
+const signal = AbortSignal.timeout(60_000);
 
 /** A sparse file of `pages` with one byte at the start of each page named. */
 function file(name: string, pages: number, bytes: Readonly<Record<number, string>>): number {

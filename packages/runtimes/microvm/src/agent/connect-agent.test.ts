@@ -42,8 +42,8 @@ function guest(answer: (asked: Frame) => Answer): {
 }
 
 const never = new AbortController().signal;
-const open = (connect: ConnectAgent, answerMs = 1_000): Promise<GuestAgent> =>
-  connectAgent({ connect, withinMs: 1_000, answerMs }, never);
+const open = (connect: ConnectAgent, answerMs = 20_000): Promise<GuestAgent> =>
+  connectAgent({ connect, withinMs: 20_000, answerMs }, never);
 
 describe(connectAgent, () => {
   it("says hello, and tells what the guest says of itself", async () => {
@@ -122,13 +122,14 @@ describe(connectAgent, () => {
     const mark = Buffer.from(encodeFrame({ id: 1, what: 5, failed: false, payload: new Uint8Array() }));
     mark.writeUInt32LE(60_000, 12);
     const talk = Buffer.concat(Array.from({ length: 3_000 }, () => mark));
-    const startedMs = performance.now();
+    const before = process.cpuUsage();
     for (let said = 0; said <= 2 << 20; said += talk.length) talker.say(talk);
     await expect(frozen).rejects.toMatchObject({
       code: "microvm_agent_gone",
       message: expect.stringMatching(/nobody asked/),
     });
-    expect(performance.now() - startedMs).toBeLessThan(2_000);
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1000).toBeLessThan(2_000);
   });
 
   it("lets late answers to an earlier session pass by", async () => {
