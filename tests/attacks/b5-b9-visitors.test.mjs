@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import http from "node:http";
 import { test } from "node:test";
 import { pauseSandbox, startCounter } from "../e2e/lifecycle-support.mjs";
-import { api, apiKey, apiUrl, create, sandboxUrl, toPort } from "../e2e/support.mjs";
+import { api, apiKey, apiUrl, create, sandboxUrl, toPort, until } from "../e2e/support.mjs";
 
 /** A request with a Host and headers of its own, as a browser that was lied to about a name sends it. */
 function ask(base, { path = "/", method = "GET", headers = {} }) {
@@ -78,7 +78,9 @@ test("B9 three hundred requests before a sleeping sandbox wake it once, and all 
   );
   const others = answers.filter(([status, size]) => status !== 200 || size !== 1_000);
   assert.deepEqual(others, []);
+  const resumed = async () =>
+    (await api("GET", `/v2/sandboxes/${sandbox.sandboxId}/logs?search=sandbox%20resumed`)).json.logs.length;
+  await until(async () => (await resumed()) > 0, { what: "its line in the log" });
   await new Promise((resolve) => setTimeout(resolve, 1_000));
-  const { json } = await api("GET", `/v2/sandboxes/${sandbox.sandboxId}/logs?search=sandbox%20resumed`);
-  assert.equal(json.logs.length, 1);
+  assert.equal(await resumed(), 1);
 });

@@ -5,7 +5,7 @@ import { infoOf, post, stateOf } from "./lifecycle-support.mjs";
 import { api, create, Sandbox, until } from "./support.mjs";
 
 const untilState = (sandboxId, state) =>
-  until(async () => (await stateOf(sandboxId)) === state, { withinMs: 15_000, what: `${sandboxId} to be ${state}` });
+  until(async () => (await stateOf(sandboxId)) === state, { withinMs: 60_000, what: `${sandboxId} to be ${state}` });
 
 test("pauses with memory, or with files only, and comes back", async () => {
   const onTimeout = (keepMemory) => ({ autoPause: true, ...(keepMemory ? {} : { autoPauseMemory: false }) });

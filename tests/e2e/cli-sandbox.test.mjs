@@ -116,7 +116,7 @@ function terminal([what, ...rest]) {
     seen: () => seen,
     type: (keys) => child.stdin.write(keys),
     says: (text) =>
-      until(() => seen.includes(text), { withinMs: 15_000, what: `${JSON.stringify(text)} on the terminal` }),
+      until(() => seen.includes(text), { withinMs: 60_000, what: `${JSON.stringify(text)} on the terminal` }),
     ended: new Promise((resolve) => child.once("exit", resolve)),
   };
 }

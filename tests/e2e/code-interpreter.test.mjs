@@ -28,7 +28,7 @@ test("runs code with state, output and a result", async () => {
 
 test("streams output while code runs", async () => {
   const atMs = [];
-  await sandbox.runCode("import time\nfor i in range(3):\n  print(i, flush=True)\n  time.sleep(0.3)", {
+  await sandbox.runCode("import time\nfor i in range(3):\n  print(i, flush=True)\n  time.sleep(0.6)", {
     onStdout: () => atMs.push(performance.now()),
   });
   assert.ok(atMs.at(-1) - atMs[0] > 300, `output came within ${atMs.at(-1) - atMs[0]} ms`);
@@ -240,7 +240,7 @@ test("the server comes back when it is killed", async () => {
   for (let i = 0; ; i++) {
     const well = await sandbox.commands.run("curl -sf http://127.0.0.1:49999/health").catch(() => undefined);
     if (well !== undefined) break;
-    assert.ok(i < 100, "it did not come back");
+    assert.ok(i < 600, "it did not come back");
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   assert.equal((await sandbox.runCode("1 + 1")).text, "2");

@@ -208,7 +208,7 @@ describe("ports that are not public", () => {
   });
 
   it("end what a link has opened when its time is over", async () => {
-    const { json } = await api("POST", `/sandboxes/${at.sandbox.sandboxId}/links`, { body: { port: 3000, ttl: 2 } });
+    const { json } = await api("POST", `/sandboxes/${at.sandbox.sandboxId}/links`, { body: { port: 3000, ttl: 4 } });
     const { search } = new URL(json.url);
     const { socket } = await open(at.host, `/${search}`);
     const openedMs = Date.now();

@@ -42,7 +42,7 @@ export async function killAndAwait(name) {
 
 /** Waits until `name` runs as another process than `old`. */
 export async function untilBack(name, old) {
-  for (let tries = 0; tries < 150; tries += 1) {
+  for (let tries = 0; tries < 450; tries += 1) {
     const now = (await services()).find((service) => service.name === name);
     if (now?.state === "running" && now.pid !== old) return now.pid;
     await new Promise((resolve) => setTimeout(resolve, 200));

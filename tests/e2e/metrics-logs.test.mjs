@@ -34,7 +34,7 @@ test("metrics show what it does", async () => {
   const seen = () => sandbox.getMetrics();
   const isShown = (all) =>
     all.some(({ cpuUsedPct }) => cpuUsedPct > 3) && all.at(-1).diskUsed - all[0].diskUsed > 40_000_000;
-  await until(async () => isShown(await seen()), { withinMs: 40_000 }).catch(async (thrown) => {
+  await until(async () => isShown(await seen()), { withinMs: 60_000 }).catch(async (thrown) => {
     assert.fail(`${thrown.message}: ${JSON.stringify(await seen())}`);
   });
   await busy;
@@ -77,7 +77,7 @@ test("logs tell its life and what its daemon said, and stay when it has ended", 
   const stranger = String.raw`printf '\033[31mforged {"level":"error"}\n{"level":"warn","logger":"mine","msg":"from inside"}\n'`;
   await own.commands.run(`${stranger} >> /run/sandlot/init.log`, { user: "root" });
   await own.setTimeout(90_000);
-  await until(async () => (await rows(own)).length > 1, { withinMs: 40_000 });
+  await until(async () => (await rows(own)).length > 1, { withinMs: 60_000 });
   await own.kill();
   const v1 = await until(async () => {
     const { json } = await api("GET", `/sandboxes/${own.sandboxId}/logs`);
@@ -115,7 +115,7 @@ test("a flood of lines is kept within bounds and does not stop the numbers", asy
   const own = await create();
   await own.commands.run('yes \'{"msg":"flood"}\' | head -c 3000000 >> /run/sandlot/init.log', { user: "root" });
   const before = (await rows(own)).length;
-  await until(async () => (await rows(own)).length > before + 1, { withinMs: 40_000 });
+  await until(async () => (await rows(own)).length > before + 1, { withinMs: 60_000 });
   await pause(2_000);
   const { json } = await api("GET", `/v2/sandboxes/${own.sandboxId}/logs?limit=1000`);
   assert.ok(json.logs.length < 1_000, `${json.logs.length} lines`);

@@ -60,7 +60,7 @@ const ask = async ({ sandboxId }) => {
 const startOracle = async (sandbox) => {
   await sandbox.files.write("oracle.py", ORACLE);
   await sandbox.commands.run("setsid nohup python3 oracle.py > /dev/null 2>&1 < /dev/null &");
-  return await until(() => ask(sandbox).catch(() => undefined), { withinMs: 30_000, what: "the oracle" });
+  return await until(() => ask(sandbox).catch(() => undefined), { withinMs: 60_000, what: "the oracle" });
 };
 const tools = { own: () => own, qemu: () => qemu, create, api, infoOf, run, resume, ask, startOracle, slow };
 

@@ -55,7 +55,7 @@ export function toPort(sandboxId, port, path = "/", options = {}) {
   });
 }
 
-export async function until(check, { withinMs = 30_000, everyMs = 50, what = "the condition" } = {}) {
+export async function until(check, { withinMs = 60_000, everyMs = 50, what = "the condition" } = {}) {
   const start = Date.now();
   for (;;) {
     const value = await check();

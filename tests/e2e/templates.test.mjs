@@ -125,7 +125,7 @@ test("in the background: building at once, then status and logs by offset, then 
       const found = await Template.getBuildStatus(info, { logsOffset: 0 });
       return found.status === "building" ? undefined : found;
     },
-    { withinMs: 30_000, what: "the build's end" },
+    { withinMs: 60_000, what: "the build's end" },
   );
   assert.equal(last.status, "ready");
   assert.ok(last.logEntries.some((entry) => entry.message.includes("[stdout]: done")));
@@ -166,7 +166,7 @@ test("a step that fails ends the build with its number, its output and its comma
       const found = await Template.getBuildStatus(info);
       return found.status === "error" ? found : undefined;
     },
-    { withinMs: 30_000, what: "the failure" },
+    { withinMs: 60_000, what: "the failure" },
   );
   assert.equal(last.reason.step, "2");
   assert.match(last.reason.message, /late/);

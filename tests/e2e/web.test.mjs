@@ -7,7 +7,7 @@ import { create, pause, sandboxUrl, toPort, until } from "./support.mjs";
 const SERVER = `
 const http = require("http"), crypto = require("crypto");
 const server = http.createServer((req, res) => {
-  if (req.url === "/stream") { let n = 0; const t = setInterval(() => { res.write("tick" + n++ + "\\n"); if (n === 5) { clearInterval(t); res.end(); } }, 100); return; }
+  if (req.url === "/stream") { let n = 0; const t = setInterval(() => { res.write("tick" + n++ + "\\n"); if (n === 5) { clearInterval(t); res.end(); } }, 300); return; }
   if (req.url === "/forever") { setInterval(() => res.write("x"), 50); return; }
   if (req.url === "/hash") { const h = crypto.createHash("sha256"); let n = 0; req.on("data", (d) => { n += d.length; h.update(d); }); req.on("end", () => res.end(n + " " + h.digest("hex"))); return; }
   res.setHeader("X-Seen-Host", req.headers.host || ""); res.setHeader("Set-Cookie", ["a=1", "b=2"]);

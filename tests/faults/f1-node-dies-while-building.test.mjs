@@ -22,7 +22,7 @@ const failed = (info, withinMs = 20_000) =>
   );
 const says = (info, text) =>
   until(async () => (await status(info)).logEntries.some((entry) => entry.message.includes(text)), {
-    withinMs: 30_000,
+    withinMs: 60_000,
     everyMs: 50,
     what: `"${text}" in the log`,
   });
@@ -34,7 +34,7 @@ async function sleepers() {
   const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")));
   return lines.filter((line) => line.startsWith("sleep\0") && line.includes(mark)).length;
 }
-const gone = () => until(async () => (await sleepers()) === 0, { withinMs: 15_000, what: "the machine's end" });
+const gone = () => until(async () => (await sleepers()) === 0, { withinMs: 60_000, what: "the machine's end" });
 
 test("F1 the node is killed while a step runs: the build fails with a reason, the next one works", async () => {
   const recipe = Template().fromBaseImage().runCmd(`echo begun ${name}; sleep ${mark}`);
@@ -49,7 +49,7 @@ test("F1 the node is killed while a step runs: the build fails with a reason, th
       Template.build(Template().fromBaseImage().runCmd("echo whole > /home/user/x"), name, small).catch(
         () => undefined,
       ),
-    { withinMs: 40_000, everyMs: 500, what: "a build after the restart" },
+    { withinMs: 60_000, everyMs: 500, what: "a build after the restart" },
   );
   assert.ok(again.buildId);
   const sandbox = await create({ template: name });

@@ -44,7 +44,7 @@ for (const name of names) {
     } else await own.killService(name);
     await pause(300);
     const kept = await stop();
-    const fresh = await until(() => own.create().catch(() => undefined), { withinMs: 20_000, what: "a new sandbox" });
+    const fresh = await until(() => own.create().catch(() => undefined), { withinMs: 60_000, what: "a new sandbox" });
     assert.equal((await fresh.commands.run("echo new")).stdout, "new\n");
     await fresh.kill();
     for (const sandbox of kept) {
@@ -58,9 +58,9 @@ for (const name of names) {
       assert.equal(isListed, isRunning, sandbox.sandboxId);
       await sandbox.kill().catch(() => undefined);
     }
-    await until(async () => (await own.list()).length === 0, { withinMs: 30_000, everyMs: 250, what: "an empty list" });
+    await until(async () => (await own.list()).length === 0, { withinMs: 60_000, everyMs: 250, what: "an empty list" });
     // Machines of nobody: only the warm ones stay.
-    await until(() => own.held().machines <= 4, { withinMs: 20_000, everyMs: 200, what: "the end of orphans" });
+    await until(() => own.held().machines <= 4, { withinMs: 60_000, everyMs: 200, what: "the end of orphans" });
   });
 }
 

@@ -49,7 +49,7 @@ test("F12 sixteen clients vanish in the middle of a gigabyte each: the commands 
   }
   // Nobody listens any more: what is left is read, thrown away, and ends.
   const running = () => sandbox.commands.run("pgrep -c -x head || true").then((result) => Number(result.stdout));
-  await until(async () => (await running()) === 0, { withinMs: 40_000, everyMs: 500, what: "the end of the commands" });
+  await until(async () => (await running()) === 0, { withinMs: 60_000, everyMs: 500, what: "the end of the commands" });
   await pause(500);
   const grown = (await envdMiB(sandbox)) - before;
   assert.ok(grown < 80, `envd grew by ${Math.round(grown)} MiB`);

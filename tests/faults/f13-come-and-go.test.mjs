@@ -31,7 +31,7 @@ test(`F13 ${rounds} sandboxes come and go: memory, descriptors and the host's ob
 }, async () => {
   const table = [];
   const settle = async () => {
-    await until(() => own.held().machines === 4, { withinMs: 20_000, everyMs: 200, what: "a full warm pool" });
+    await until(() => own.held().machines === 4, { withinMs: 60_000, everyMs: 200, what: "a full warm pool" });
     await pause(1_500);
     const row = { ...own.held(), services: await weigh() };
     table.push(row);

@@ -14,7 +14,7 @@ async function survives(name) {
   });
   await killAndAwait(name);
   await until(() => sandbox.isRunning().catch(() => false), {
-    withinMs: 20_000,
+    withinMs: 60_000,
     everyMs: 200,
     what: "the sandbox's return",
   });
@@ -31,7 +31,7 @@ async function survives(name) {
     "listed",
   );
   const fresh = await until(() => create().catch(() => undefined), {
-    withinMs: 20_000,
+    withinMs: 60_000,
     everyMs: 500,
     what: "a new sandbox",
   });
@@ -56,7 +56,7 @@ test("F2 the node's agent dies while sandboxes are being made: nothing half made
   const made = (await Promise.all(attempts)).filter((sandbox) => sandbox !== undefined);
   for (const sandbox of made) {
     await until(() => sandbox.isRunning().catch(() => false), {
-      withinMs: 20_000,
+      withinMs: 60_000,
       everyMs: 200,
       what: "a created sandbox",
     });

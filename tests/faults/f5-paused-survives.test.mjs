@@ -162,7 +162,7 @@ test("F5 a saved memory that is damaged, cut or of a newer kind is refused, stay
         () => true,
         () => false,
       ),
-    { withinMs: 20_000, everyMs: 200, what: "the wake" },
+    { withinMs: 60_000, everyMs: 200, what: "the wake" },
   );
   assert.equal((await ask(sandbox)).hash, first.hash);
   assert.equal(await check(sandbox), "/home/user/data: OK");

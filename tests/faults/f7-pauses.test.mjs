@@ -29,7 +29,7 @@ async function assertWhole({ sandbox, before }) {
   await until(
     async () =>
       [200, 201].includes((await post(sandbox.sandboxId, "connect", { timeout: 120 }).catch(() => ({}))).status),
-    { withinMs: 40_000, everyMs: 300, what: `${sandbox.sandboxId} to come back` },
+    { withinMs: 60_000, everyMs: 300, what: `${sandbox.sandboxId} to come back` },
   );
   assert.equal(await sandbox.files.read("mark.txt"), sandbox.sandboxId);
   const after = await countOf(sandbox);
@@ -56,7 +56,7 @@ test("the api dies in the middle of pauses and resumes", async () => {
   await killAndAwait("api");
   await Promise.all(calls);
   for (const one of [...pausing, ...resuming]) {
-    await until(() => isSettled(one), { withinMs: 40_000, everyMs: 200, what: `${one.sandbox.sandboxId} to settle` });
+    await until(() => isSettled(one), { withinMs: 60_000, everyMs: 200, what: `${one.sandbox.sandboxId} to settle` });
     await assertWhole(one);
   }
   await Promise.all([...pausing, ...resuming].map(({ sandbox }) => sandbox.kill()));
@@ -73,9 +73,9 @@ test("Redis dies with all it holds, while sandboxes are paused and while one is 
   rmSync(`${process.env.SANDLOT_DATA_DIR}/redis/appendonlydir`, { recursive: true });
   await killAndAwait("redis");
   await call;
-  await until(async () => (await stateOf(paused.sandbox.sandboxId)) === "paused", { withinMs: 20_000 });
+  await until(async () => (await stateOf(paused.sandbox.sandboxId)) === "paused", { withinMs: 60_000 });
   await until(async () => (await toPort(sleeping.sandbox.sandboxId, 8000)).status === 200, {
-    withinMs: 20_000,
+    withinMs: 60_000,
     what: "traffic to wake it",
   });
   for (const one of [paused, sleeping, pausing]) await assertWhole(one);

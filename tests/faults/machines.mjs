@@ -32,7 +32,7 @@ export async function dropFrozen(words) {
   if (pids.length === 0) return false;
   for (const pid of pids) process.kill(initOf(pid), "SIGKILL");
   while (pidsOf(words).length > 0) await sleep(5);
-  await sleep(300); // the node has noticed, and has given back what the machine held
+  await sleep(1_000); // the node has noticed, and has given back what the machine held
   return true;
 }
 

@@ -63,7 +63,7 @@ export async function startOwnInstallation({ flags = [], parent = tmpdir() } = {
       const pid = await pidOf(name);
       process.kill(pid, "SIGKILL");
       const isBack = async () => ![undefined, pid].includes(await pidOf(name).catch(() => undefined));
-      await until(isBack, { withinMs: 30_000, everyMs: 200, what: `the return of ${name}` });
+      await until(isBack, { withinMs: 60_000, everyMs: 200, what: `the return of ${name}` });
     },
     /** What the host holds for machines now, by kind. */
     held() {

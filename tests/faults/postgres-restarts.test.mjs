@@ -13,9 +13,9 @@ test("PostgreSQL is killed: sandboxes serve on, and everything works again when 
     assert.equal((await sandbox.commands.run(`echo ${turn}`)).stdout, `${turn}\n`);
   await untilBack("postgres", old);
   const listed = () => Sandbox.list().nextItems();
-  const items = await until(() => listed().catch(() => undefined), { withinMs: 15_000, what: "the list" });
+  const items = await until(() => listed().catch(() => undefined), { withinMs: 60_000, what: "the list" });
   assert.ok(items.some(({ sandboxId }) => sandboxId === sandbox.sandboxId));
-  const fresh = await until(() => create().catch(() => undefined), { withinMs: 15_000, what: "a new sandbox" });
+  const fresh = await until(() => create().catch(() => undefined), { withinMs: 60_000, what: "a new sandbox" });
   assert.equal((await fresh.commands.run("echo new")).stdout, "new\n");
   assert.equal(await fresh.kill(), true);
   assert.equal(await sandbox.kill(), true);

@@ -20,7 +20,7 @@ test("Redis is killed and its data wiped: live sandboxes come back and serve", a
   await killAndAwait("redis");
 
   await until(() => isListed(sandbox.sandboxId).catch(() => false), {
-    withinMs: 15_000,
+    withinMs: 60_000,
     what: "its return to the list",
   });
   const info = await sandbox.getInfo();
@@ -34,7 +34,7 @@ test("Redis is killed and its data wiped: live sandboxes come back and serve", a
   );
 
   await sandbox.setTimeout(3_000);
-  await until(async () => !(await sandbox.isRunning()), { withinMs: 10_000, what: "its end by the new timeout" });
+  await until(async () => !(await sandbox.isRunning()), { withinMs: 60_000, what: "its end by the new timeout" });
   const fresh = await create();
   assert.equal((await fresh.commands.run("echo new")).stdout, "new\n");
   assert.equal(await fresh.kill(), true);

@@ -27,7 +27,7 @@ test("a pause on a full disk is refused, the sandbox goes on, and the pause work
   await sandbox.files.write("/home/user/hold.py", hold);
   await sandbox.commands.run("python3 /home/user/hold.py", { background: true, timeoutMs: 0 });
   const beat = async () => (await sandbox.commands.run("cat /tmp/beat")).stdout;
-  await until(() => beat().catch(() => undefined), { withinMs: 20_000, what: "the first beat" });
+  await until(() => beat().catch(() => undefined), { withinMs: 60_000, what: "the first beat" });
 
   const builds = () => readdirSync(join(own.dataDir, "artifacts/builds")).length;
   const before = builds();

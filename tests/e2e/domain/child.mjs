@@ -25,7 +25,7 @@ try {
   await sandbox.commands.run("python3 -m http.server 8000 -d www", { background: true });
   const page = `https://${sandbox.getHost(8000)}/`;
   let answer;
-  for (let tries = 0; tries < 50; tries += 1) {
+  for (let tries = 0; tries < 300; tries += 1) {
     answer = await fetch(page);
     if (answer.status === 200) break;
     await new Promise((resolve) => setTimeout(resolve, 100));

@@ -56,7 +56,7 @@ export function attacks({ own, create, run, resume, ask, startOracle, slow }) {
       await hostile.commands.run("setsid python3 fuzz.py > /tmp/fuzz.err 2>&1 < /dev/null &", { user: "root" });
       const log = async () => JSON.parse(await hostile.files.read("/tmp/fuzz.log"));
       const isHeard = async () => (await log().catch(() => undefined))?.took[1] > 100_000;
-      await until(isHeard, { withinMs: 30_000, everyMs: 300, what: "that the launcher hears it" });
+      await until(isHeard, { withinMs: 60_000, everyMs: 300, what: "that the launcher hears it" });
       assert.deepEqual(
         (await log()).held,
         ["Device or resource busy", "Device or resource busy"],

@@ -33,7 +33,7 @@ export function faults({ own, create, infoOf, resume, ask, startOracle, api, run
     const vmm = vmmOf(own(), sandbox.sandboxId);
     await own().killService("orchestrator");
     assert.ok(isAlive(vmm), "its process lives");
-    const again = await until(() => ask(sandbox).catch(() => undefined), { withinMs: 20_000, what: "its answer" });
+    const again = await until(() => ask(sandbox).catch(() => undefined), { withinMs: 60_000, what: "its answer" });
     assert.deepEqual([again.pid, again.kept], [first.pid, first.kept]);
     assert.equal((await infoOf(sandbox)).state, "running");
     await sandbox.kill();
@@ -48,7 +48,7 @@ export function faults({ own, create, infoOf, resume, ask, startOracle, api, run
       const vmm = vmmOf(own(), sandbox.sandboxId);
       process.kill(vmm, "SIGKILL");
       const isGone = async () => (await api("GET", `/sandboxes/${sandbox.sandboxId}`)).status === 404;
-      await until(isGone, { withinMs: 20_000, everyMs: 100, what: "that it is told as gone" });
+      await until(isGone, { withinMs: 60_000, everyMs: 100, what: "that it is told as gone" });
       assert.equal(isAlive(vmm), false);
     },
   );
@@ -80,7 +80,7 @@ export function faults({ own, create, infoOf, resume, ask, startOracle, api, run
         () => true,
         () => false,
       );
-    await until(isWoken, { withinMs: 20_000, everyMs: 200, what: "the wake" });
+    await until(isWoken, { withinMs: 60_000, everyMs: 200, what: "the wake" });
     assert.equal((await ask(sandbox)).kept, first.kept);
     await sandbox.kill();
   });
