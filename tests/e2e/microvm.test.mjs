@@ -5,9 +5,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { startOwnInstallation } from "../faults/own-installation.mjs";
+import { ORACLE } from "./guest-programs.mjs";
 import { attacks } from "./microvm/attacks.mjs";
 import { faults } from "./microvm/faults.mjs";
-import { ORACLE } from "./microvm/programs.mjs";
 import { templates } from "./microvm/templates.mjs";
 import { client, until } from "./support.mjs";
 

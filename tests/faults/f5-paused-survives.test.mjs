@@ -8,6 +8,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { ORACLE } from "../e2e/guest-programs.mjs";
 import { pause, until } from "../e2e/support.mjs";
 import { dropFrozen } from "./machines.mjs";
 import { startOwnInstallation } from "./own-installation.mjs";
@@ -45,37 +46,19 @@ async function startBucket() {
   };
 }
 
-const COUNTER = `
-import hashlib, http.server, os
-kept = os.urandom(4_000_000)
-asked = 0
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        global asked
-        asked += 1
-        body = f"{asked} {hashlib.sha256(kept).hexdigest()}".encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-    def log_message(self, *_):
-        pass
-http.server.HTTPServer(("0.0.0.0", 8000), Handler).serve_forever()
-`;
-
 async function ask(sandbox) {
   const headers = { "E2b-Sandbox-Id": sandbox.sandboxId, "E2b-Sandbox-Port": "8000" };
   const answer = await fetch(own.connection.sandboxUrl, { headers });
   if (answer.status !== 200) throw new Error(`${answer.status}`);
-  const [asked, hash] = (await answer.text()).split(" ");
+  const [, asked, hash] = (await answer.text()).split(" ");
   return { asked: Number(asked), hash };
 }
 
 /** A sandbox whose memory and files can be told from any other's. */
 async function makeCounter() {
   const sandbox = await own.create({ timeoutMs: 600_000 });
-  await sandbox.files.write("/home/user/counter.py", COUNTER);
-  await sandbox.commands.run("python3 /home/user/counter.py", { background: true, timeoutMs: 0 });
+  await sandbox.files.write("/home/user/oracle.py", ORACLE);
+  await sandbox.commands.run("python3 /home/user/oracle.py 4000000", { background: true, timeoutMs: 0 });
   const first = await until(() => ask(sandbox).catch(() => undefined), { what: "the first answer" });
   const words = `sleep 7${process.pid}${Math.floor(performance.now())}`;
   await sandbox.commands.run(words, { background: true, timeoutMs: 0 });

@@ -4,9 +4,9 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { CHECKER, WRITER } from "../guest-programs.mjs";
 import { pause, until } from "../support.mjs";
 import { isAlive, vmmOf } from "./host-side.mjs";
-import { CHECKER, WRITER } from "./programs.mjs";
 
 /** Files of the youngest build with sealed memory of a virtual machine. */
 function youngestSeal(own) {
@@ -89,7 +89,7 @@ export function faults({ own, create, infoOf, resume, ask, startOracle, api, run
     const sandbox = await create();
     await sandbox.files.write("/home/user/writer.py", WRITER);
     await sandbox.files.write("/home/user/checker.py", CHECKER);
-    await run(sandbox, "setsid nohup python3 writer.py > /dev/null 2>&1 < /dev/null &");
+    await run(sandbox, "setsid nohup python3 writer.py 1000 > /dev/null 2>&1 < /dev/null &");
     await until(() => sandbox.files.exists("/home/user/journal"), { what: "the first record" });
     let before = 0;
     for (let cycle = 0; cycle < 5; cycle += 1) {
