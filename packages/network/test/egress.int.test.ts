@@ -48,7 +48,7 @@ beforeAll(async () => {
   one = await startGuest(TAG, await pool.lease(signal));
   two = await startGuest(TAG, await pool.lease(signal));
   await Promise.all([one.serve([8080]), two.serve([8080])]);
-}, 30_000);
+}, 60_000);
 
 afterAll(async () => {
   await one?.[Symbol.asyncDispose]();
@@ -57,7 +57,7 @@ afterAll(async () => {
   service?.close();
   await lab?.[Symbol.asyncDispose]();
   expect(await leftovers(TAG)).toEqual([]);
-}, 30_000);
+}, 60_000);
 
 describe("a guest with the open policy", () => {
   it("reaches the internet and is reached by the host", async () => {

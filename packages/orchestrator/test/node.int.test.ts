@@ -11,7 +11,7 @@ if (reason !== undefined) process.stderr.write(`skipped: the node's tests on rea
 const SIZE = { ramMb: 512n, totalDiskSizeMb: 1024n };
 const WARM = "11111111-1111-4111-8111-111111111111:2:512:1024";
 
-async function eventually<T>(what: string, look: () => Promise<T | undefined>, withinMs = 20_000): Promise<T> {
+async function eventually<T>(what: string, look: () => Promise<T | undefined>, withinMs = 40_000): Promise<T> {
   const untilMs = Date.now() + withinMs;
   for (;;) {
     const found = await look().catch(() => undefined);
@@ -53,7 +53,7 @@ describe.skipIf(reason !== undefined)("a node on this host", () => {
         .map(({ kind, name }) => `${kind} ${name}`)
         .filter((text) => text.includes("/machines/")),
     ];
-    for (const untilMs = Date.now() + 10_000; (await remains()).length > 0 && Date.now() < untilMs; )
+    for (const untilMs = Date.now() + 30_000; (await remains()).length > 0 && Date.now() < untilMs; )
       await Bun.sleep(20);
     expect(await remains()).toEqual([]);
   }, 120_000);

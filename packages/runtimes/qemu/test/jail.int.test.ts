@@ -152,7 +152,7 @@ describe.skipIf(missing !== undefined)("the jail around QEMU", () => {
     for (const { pid } of [one, other]) expect((await fields(pid)).get("State")).not.toStartWith("Z");
     expect((await harness.run(other.slot, "echo here")).output).toBe("here\n");
     expect((await harness.run(one.slot, "echo here")).output).toBe("here\n");
-  }, 30_000);
+  }, 60_000);
 
   it("stands within its limits: memory of the guest and of QEMU, threads, processors", async () => {
     const lines = (await readFile(`/proc/${one.pid}/cgroup`, "utf8")).trim().split("\n");
