@@ -1,5 +1,5 @@
 import { availableParallelism, hostname } from "node:os";
-import { type ConfigEntry, ConfigError, type Env, readEnv, type Secret } from "@sandlot/config";
+import { type ConfigEntry, ConfigError, type Env, type Reader, readEnv, type Secret } from "@sandlot/config";
 import type { Throttle } from "@sandlot/network";
 import { type StorageConfig, storageConfig } from "@sandlot/storage";
 import type { LogLevel } from "@sandlot/telemetry";
@@ -108,74 +108,85 @@ export type GuestProxy = {
   readonly none: string | undefined;
 };
 
+/** In the order of the reference page. What is words so far is looked at by its caller. */
+function readAll(read: Reader) {
+  return {
+    listenHost: read.text("LISTEN_HOST", "127.0.0.1"),
+    grpcPort: read.port("GRPC_PORT", 5008),
+    proxyPort: read.port("PROXY_PORT", 5007),
+    nodeId: read.text("NODE_ID", hostname()),
+    nodeIp: read.text("NODE_IP", "127.0.0.1"),
+    basePath: read.text("ORCHESTRATOR_BASE_PATH", "/var/lib/sandlot/node"),
+    artifactsPath: read.text("LOCAL_TEMPLATE_STORAGE_BASE_PATH", "/var/lib/sandlot/artifacts"),
+    storage: storageConfig(read),
+    services: read.list("ORCHESTRATOR_SERVICES", ["orchestrator", "template-manager"]),
+    buildsAtOnce: read.whole("BUILDS_AT_ONCE", {
+      fallback: Math.max(2, availableParallelism() >> 1),
+      min: 1,
+      max: 64,
+    }),
+    imageMirrors: read.list("IMAGE_MIRRORS", ["e2bdev/base=template:base"]),
+    guestLayerDir: read.text("GUEST_LAYER_DIR"),
+    launcherPath: read.text("LAUNCHER_PATH"),
+    installationTag: read.text("INSTALLATION_TAG"),
+    slotCidr: read.text("SLOT_CIDR", "10.12.0.0/16"),
+    slotPoolSize: read.whole("SLOT_POOL_SIZE", { fallback: 16, max: 1024 }),
+    upperPoolSize: read.whole("UPPER_POOL_SIZE", { fallback: 8, max: 1024 }),
+    warmPoolSize: read.whole("WARM_POOL_SIZE", { fallback: 4, max: 512 }),
+    warmBuilds: read.list("WARM_BUILDS", []),
+    resumeCacheSize: read.whole("RESUME_CACHE_SIZE", { fallback: 32, max: 512 }),
+    maxSandboxes: read.whole("MAX_SANDBOXES", { fallback: 200, min: 1 }),
+    connectionsPerSandbox: read.whole("SANDBOX_MAX_INCOMING_CONNECTIONS", { fallback: 4_096, min: -1 }),
+    dnsUpstreams: read.list("DNS_UPSTREAMS", []),
+    guestCaFile: read.optionalText("GUEST_CA_FILE"),
+    guestProxy: {
+      http: read.optionalText("GUEST_HTTP_PROXY"),
+      https: read.optionalText("GUEST_HTTPS_PROXY"),
+      none: read.optionalText("GUEST_NO_PROXY"),
+    },
+    criuPath: read.optionalText("CRIU_PATH"),
+    egress: readEgress(read),
+    lxcfsDir: read.optionalText("LXCFS_DIR"),
+    vmSettings: readVms(read),
+    firecrackerVersionsFile: read.text("FIRECRACKER_VERSIONS_FILE", "/etc/sandlot/firecracker.json"),
+    runtimeNames: read.list("RUNTIMES", ["container"]),
+    diskReserve: read.optionalText("DISK_RESERVE_MIB"),
+    runtimeForce: read.list("RUNTIME_FORCE", []),
+    logLevel: read.oneOf("LOG_LEVEL", ["debug", "info", "warn", "error", "silent"], "info"),
+    crashAt: read.optionalText("CRASH_AT"),
+  };
+}
+
+function readEgress(read: Reader): EgressSettings {
+  return {
+    authorityFile: read.text("EGRESS_CA_FILE", "/var/lib/sandlot/egress-ca.pem"),
+    controlAddress: read.optionalText("API_INTERNAL_GRPC_ADDRESS"),
+    nodeToken: read.secret("NODE_TOKEN", ""),
+    allowsPlainHttpRules: read.flag("EGRESS_PLAIN_HTTP_RULES", false),
+    throttle: {
+      flows: read.whole("SANDBOX_MAX_CONNECTIONS", { fallback: 8192, min: 1, max: 65_536 }),
+      newFlowsPerSecond: read.whole("SANDBOX_CONNECTIONS_PER_SECOND", { fallback: 0, max: 100_000 }),
+      kibPerSecond: read.whole("SANDBOX_BANDWIDTH_KIB_PER_SECOND", { fallback: 0, max: 4_000_000 }),
+    },
+  };
+}
+
+/** `MicroVmSettings`, if there is a kernel. */
+function readVms(read: Reader) {
+  return {
+    kernelDir: read.optionalText("GUEST_KERNEL_DIR"),
+    guestInitPath: read.text("GUEST_INIT_PATH", ""),
+    launcherPath: read.text("VM_LAUNCHER_PATH", ""),
+    memoryLibraryPath: read.text("VM_MEMORY_LIBRARY_PATH", ""),
+    cacheDir: read.text("VM_CACHE_DIR", "/var/cache/sandlot/vm"),
+    accelerator: read.oneOf("VM_ACCELERATOR", ["auto", "kvm", "tcg"], "auto"),
+  };
+}
+
 /** @throws ConfigError naming every problem at once */
 export function loadOrchestratorConfig(env: Env, seen: ConfigEntry[] = []): OrchestratorConfig {
-  const { warmBuilds, runtimeNames, vmSettings, runtimeForce, diskReserve, crashAt, ...config } = readEnv(
-    env,
-    (read) => ({
-      listenHost: read.text("LISTEN_HOST", "127.0.0.1"),
-      grpcPort: read.port("GRPC_PORT", 5008),
-      proxyPort: read.port("PROXY_PORT", 5007),
-      nodeId: read.text("NODE_ID", hostname()),
-      nodeIp: read.text("NODE_IP", "127.0.0.1"),
-      basePath: read.text("ORCHESTRATOR_BASE_PATH", "/var/lib/sandlot/node"),
-      artifactsPath: read.text("LOCAL_TEMPLATE_STORAGE_BASE_PATH", "/var/lib/sandlot/artifacts"),
-      storage: storageConfig(read),
-      services: read.list("ORCHESTRATOR_SERVICES", ["orchestrator", "template-manager"]),
-      buildsAtOnce: read.whole("BUILDS_AT_ONCE", {
-        fallback: Math.max(2, availableParallelism() >> 1),
-        min: 1,
-        max: 64,
-      }),
-      imageMirrors: read.list("IMAGE_MIRRORS", ["e2bdev/base=template:base"]),
-      guestLayerDir: read.text("GUEST_LAYER_DIR"),
-      launcherPath: read.text("LAUNCHER_PATH"),
-      installationTag: read.text("INSTALLATION_TAG"),
-      slotCidr: read.text("SLOT_CIDR", "10.12.0.0/16"),
-      slotPoolSize: read.whole("SLOT_POOL_SIZE", { fallback: 16, max: 1024 }),
-      upperPoolSize: read.whole("UPPER_POOL_SIZE", { fallback: 8, max: 1024 }),
-      warmPoolSize: read.whole("WARM_POOL_SIZE", { fallback: 4, max: 512 }),
-      warmBuilds: read.list("WARM_BUILDS", []),
-      resumeCacheSize: read.whole("RESUME_CACHE_SIZE", { fallback: 32, max: 512 }),
-      maxSandboxes: read.whole("MAX_SANDBOXES", { fallback: 200, min: 1 }),
-      connectionsPerSandbox: read.whole("SANDBOX_MAX_INCOMING_CONNECTIONS", { fallback: 4_096, min: -1 }),
-      dnsUpstreams: read.list("DNS_UPSTREAMS", []),
-      guestCaFile: read.optionalText("GUEST_CA_FILE"),
-      guestProxy: {
-        http: read.optionalText("GUEST_HTTP_PROXY"),
-        https: read.optionalText("GUEST_HTTPS_PROXY"),
-        none: read.optionalText("GUEST_NO_PROXY"),
-      },
-      criuPath: read.optionalText("CRIU_PATH"),
-      egress: {
-        authorityFile: read.text("EGRESS_CA_FILE", "/var/lib/sandlot/egress-ca.pem"),
-        controlAddress: read.optionalText("API_INTERNAL_GRPC_ADDRESS"),
-        nodeToken: read.secret("NODE_TOKEN", ""),
-        allowsPlainHttpRules: read.flag("EGRESS_PLAIN_HTTP_RULES", false),
-        throttle: {
-          flows: read.whole("SANDBOX_MAX_CONNECTIONS", { fallback: 8192, min: 1, max: 65_536 }),
-          newFlowsPerSecond: read.whole("SANDBOX_CONNECTIONS_PER_SECOND", { fallback: 0, max: 100_000 }),
-          kibPerSecond: read.whole("SANDBOX_BANDWIDTH_KIB_PER_SECOND", { fallback: 0, max: 4_000_000 }),
-        },
-      },
-      lxcfsDir: read.optionalText("LXCFS_DIR"),
-      vmSettings: {
-        kernelDir: read.optionalText("GUEST_KERNEL_DIR"),
-        guestInitPath: read.text("GUEST_INIT_PATH", ""),
-        launcherPath: read.text("VM_LAUNCHER_PATH", ""),
-        memoryLibraryPath: read.text("VM_MEMORY_LIBRARY_PATH", ""),
-        cacheDir: read.text("VM_CACHE_DIR", "/var/cache/sandlot/vm"),
-        accelerator: read.oneOf("VM_ACCELERATOR", ["auto", "kvm", "tcg"], "auto"),
-      },
-      firecrackerVersionsFile: read.text("FIRECRACKER_VERSIONS_FILE", "/etc/sandlot/firecracker.json"),
-      runtimeNames: read.list("RUNTIMES", ["container"]),
-      diskReserve: read.optionalText("DISK_RESERVE_MIB"),
-      runtimeForce: read.list("RUNTIME_FORCE", []),
-      logLevel: read.oneOf("LOG_LEVEL", ["debug", "info", "warn", "error", "silent"], "info"),
-      crashAt: read.optionalText("CRASH_AT"),
-    }),
-    seen,
-  );
+  const found = readEnv(env, readAll, seen);
+  const { warmBuilds, runtimeNames, vmSettings, runtimeForce, diskReserve, crashAt, ...config } = found;
   const problems: string[] = [];
   if (!/^[a-z0-9]{4}$/.test(config.installationTag))
     problems.push(`INSTALLATION_TAG must be four characters of a-z and 0-9, got ${config.installationTag}`);
