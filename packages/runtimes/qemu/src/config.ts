@@ -20,7 +20,6 @@ export type QemuRuntimeConfig = {
   readonly cacheDir: string;
   /** `auto` boots a trial machine on KVM and falls back to software. */
   readonly accelerator?: "auto" | "kvm" | "tcg";
-  readonly qemuPath?: string;
   /** For tests: leave a v2 hierarchy alone as if only v1 were mounted. */
   readonly forceCgroupsV1?: boolean;
 };

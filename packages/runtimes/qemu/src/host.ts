@@ -14,7 +14,7 @@ export type QemuHost = {
 /** @throws Fault `qemu_no_program`, `microvm_no_kernel` */
 export async function examineHost(config: QemuRuntimeConfig, treesDir: string): Promise<QemuHost> {
   const [tree, kernel, tscKHz] = await Promise.all([
-    ensureTree({ dir: treesDir, qemuPath: config.qemuPath ?? QEMU_PATH, libraryPath: config.memoryLibraryPath }),
+    ensureTree({ dir: treesDir, qemuPath: QEMU_PATH, libraryPath: config.memoryLibraryPath }),
     loadGuestKernel({ directory: config.kernelDir, initPath: config.guestInitPath }),
     measureTsc(config.launcherPath),
   ]);

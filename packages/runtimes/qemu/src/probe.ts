@@ -10,8 +10,7 @@ function problemsWithoutStarting(config: QemuRuntimeConfig): string[] {
   const problems: string[] = [];
   if (process.arch !== "x64") problems.push(`processor ${process.arch}: only x64 is built`);
   if (process.getuid?.() !== 0) problems.push("not root: run it with sudo");
-  const qemuPath = config.qemuPath ?? QEMU_PATH;
-  if (!existsSync(qemuPath)) problems.push(`${qemuPath} is missing: install qemu-system-x86`);
+  if (!existsSync(QEMU_PATH)) problems.push(`${QEMU_PATH} is missing: install qemu-system-x86`);
   if (!existsSync("/usr/bin/qemu-img")) problems.push("/usr/bin/qemu-img is missing: install qemu-utils");
   if (!existsSync("/dev/net/tun")) problems.push("/dev/net/tun is missing: load the tun module");
   for (const path of [config.launcherPath, config.memoryLibraryPath, config.guestInitPath])
