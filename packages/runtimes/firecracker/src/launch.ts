@@ -110,17 +110,9 @@ async function closeIn(by: {
   await layOutChroot({ places, userId, diskBase: files.disk, shared: { [INSIDE.layers]: files.layers, ...start } });
   await makeTap(request.slot, userId);
   signal.throwIfAborted();
-  const line = planJailerLine({
-    jailerPath: version.jailer,
-    firecrackerPath: version.firecracker,
-    jailId: places.jailId,
-    userId,
-    baseDir: places.dir,
-    netnsPath: request.slot.netnsPath,
-    parentCgroup: rooms.cgroups.parent,
-    cgroupVersion: rooms.cgroups.version,
-    limits: request.limits,
-  });
+  const { cgroups } = rooms;
+  const { limits, slot } = request;
+  const line = planJailerLine({ version, places, cgroups, userId, netnsPath: slot.netnsPath, limits });
   return startVmm({ line, dir: places.dir, consolePath: places.console });
 }
 

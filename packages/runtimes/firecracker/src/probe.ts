@@ -72,17 +72,7 @@ async function bootTrial({ rooms, signal }: ProbeOf): Promise<void> {
     const [version, kernel] = [await rooms.binaries.install(undefined, signal), await kernelOf(rooms, signal)];
     const shared = { [INSIDE.kernel]: kernel.vmlinuxPath, [INSIDE.initramfs]: kernel.initramfsPath };
     await layOutChroot({ places, userId, shared, diskBase: undefined });
-    const line = planJailerLine({
-      jailerPath: version.jailer,
-      firecrackerPath: version.firecracker,
-      jailId: places.jailId,
-      userId,
-      baseDir: places.dir,
-      netnsPath: undefined,
-      parentCgroup: cgroups.parent,
-      cgroupVersion: cgroups.version,
-      limits: TRIAL_LIMITS,
-    });
+    const line = planJailerLine({ version, places, cgroups, userId, netnsPath: undefined, limits: TRIAL_LIMITS });
     const { process } = await startVmm({ line, dir: places.dir, consolePath: places.console });
     vmm = process;
     const hasEnded = async (): Promise<boolean> => !(await isAlive(process));

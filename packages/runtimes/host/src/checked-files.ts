@@ -1,7 +1,7 @@
 /** Files of seals that were found to be what their seal says, so that many restores of one seal read them once. */
-import { type FileHandle, open } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { machineFaults, type SealedFile } from "@sandlot/runtime-contract";
-import { digestOf } from "./file-digest";
+import { digestOf, identityOf } from "./file-digest";
 
 /** Names of checked files kept in memory, some 200 bytes each. */
 const FILES_MAX = 20_000;
@@ -18,7 +18,7 @@ export class CheckedFiles {
       const { size } = await handle.stat();
       if (size !== file.sizeBytes)
         throw machineFaults.seal_unreadable({ reason: `${file.name} has ${size} bytes and not ${file.sizeBytes}` });
-      const identity = await identityOf(handle);
+      const identity = identityOf(await handle.stat({ bigint: true }));
       if (this.#known.get(identity) === file.sha256) return;
       if ((await digestOf(handle)).sha256 !== file.sha256)
         throw machineFaults.seal_unreadable({ reason: `${file.name} is damaged: its checksum differs` });
@@ -32,7 +32,7 @@ export class CheckedFiles {
   async trust(path: string, file: Pick<SealedFile, "sha256">): Promise<void> {
     const handle = await open(path, "r");
     try {
-      this.#remember(await identityOf(handle), file.sha256);
+      this.#remember(identityOf(await handle.stat({ bigint: true })), file.sha256);
     } finally {
       await handle.close();
     }
@@ -45,10 +45,4 @@ export class CheckedFiles {
       this.#known.delete(oldest);
     }
   }
-}
-
-/** Not the time of its last change of any kind: that is another one with each name the file is given. */
-async function identityOf(handle: FileHandle): Promise<string> {
-  const { dev, ino, size, mtimeNs } = await handle.stat({ bigint: true });
-  return `${dev}:${ino}:${size}:${mtimeNs}`;
 }

@@ -1,8 +1,17 @@
 /** Checksums of large files, off nobody's critical path for longer than one block. */
 import { createHash } from "node:crypto";
+import type { BigIntStats } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 
 const BLOCK_BYTES = 1 << 20;
+
+/**
+ * Another one for a file whose content may be another. Not by the time of its last change of any kind: that differs with each name
+ * the file is given.
+ */
+export function identityOf({ dev, ino, size, mtimeNs }: BigIntStats): string {
+  return `${dev}:${ino}:${size}:${mtimeNs}`;
+}
 
 /** Reads the whole file through the page cache. */
 export async function digestOf(file: FileHandle): Promise<{ sizeBytes: number; sha256: string }> {

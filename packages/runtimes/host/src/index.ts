@@ -4,7 +4,7 @@ export { hadOutOfMemory, readStats, readUsage, setFrozen } from "./cgroup-state"
 export { Cgroups, type MachineCgroups, readKey, readNumber } from "./cgroups";
 export { CheckedFiles } from "./checked-files";
 export { runtimeFaults } from "./faults";
-export { digestOf, syncAndDigest, syncDirectory } from "./file-digest";
+export { digestOf, identityOf, syncAndDigest, syncDirectory } from "./file-digest";
 export { HeldMachines } from "./held-machines";
 export { IdRanges } from "./ids";
 export { isThere } from "./is-there";

@@ -3,7 +3,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { KeyedLock } from "@sandlot/lifetime";
-import { isThere } from "@sandlot/runtime-host";
+import { identityOf, isThere } from "@sandlot/runtime-host";
 
 export type TakenFile = { readonly path: string } & Disposable;
 
@@ -74,9 +74,6 @@ export class FileCache {
 /** A name for what is made out of these files, as they are now: another file of the same path gives another name. */
 export async function nameOfFiles(kind: string, paths: readonly string[]): Promise<string> {
   const hash = createHash("sha256");
-  for (const path of paths) {
-    const about = await stat(path, { bigint: true });
-    hash.update(`${path}\0${about.dev}:${about.ino}:${about.size}:${about.mtimeNs}\n`);
-  }
+  for (const path of paths) hash.update(`${path}\0${identityOf(await stat(path, { bigint: true }))}\n`);
   return `${kind}-${hash.digest("hex").slice(0, 32)}.img`;
 }

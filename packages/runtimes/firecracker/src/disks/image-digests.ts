@@ -1,6 +1,6 @@
 /** Checksums of layers' images, each made once as long as the file stays as it is. */
 import { open } from "node:fs/promises";
-import { digestOf } from "@sandlot/runtime-host";
+import { digestOf, identityOf } from "@sandlot/runtime-host";
 import { limits } from "../limits";
 
 export class ImageDigests {
@@ -9,8 +9,7 @@ export class ImageDigests {
   async of(path: string): Promise<string> {
     const file = await open(path, "r");
     try {
-      const { dev, ino, size, mtimeNs } = await file.stat({ bigint: true });
-      const identity = `${dev}:${ino}:${size}:${mtimeNs}`;
+      const identity = identityOf(await file.stat({ bigint: true }));
       const known = this.#known.get(identity);
       if (known !== undefined) return known;
       const { sha256 } = await digestOf(file);
