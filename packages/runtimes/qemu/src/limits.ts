@@ -12,6 +12,10 @@ export const limits = {
   firstHelloMs: 60_000,
   /** How long the agent of a guest that is up may take to say hello, in milliseconds: a hostile one must not hold up its end for longer. */
   upHelloMs: 15_000,
+  /** The same where only figures or output are wanted, in milliseconds: one that is late is a row less, and others wait behind it. */
+  figuresHelloMs: 3_000,
+  /** How long a guest that did not answer is not asked for such again, in milliseconds. */
+  silentRestMs: 15_000,
   /** The longest line of the monitor's that is taken, in bytes; the largest answers we ask for have 20 KB. */
   monitorLineBytes: 4 * 1024 * 1024,
   /** How long a launcher may take to end its machine until it is done from outside, in milliseconds. */

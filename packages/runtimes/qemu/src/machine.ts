@@ -1,3 +1,4 @@
+import { isFault } from "@sandlot/faults";
 import type { Clock } from "@sandlot/lifetime";
 import {
   type LayerRef,
@@ -27,6 +28,8 @@ export type MachineParts = {
   readonly vmm: ProcessRecord;
   readonly cgroups: MachineCgroups;
   readonly clock: Clock;
+  /** Whether somebody before us may have had the sandbox's processes held. */
+  readonly mayBeHeld: boolean;
   readonly seal: (machine: QemuMachine, request: SealRequest, signal: AbortSignal) => Promise<Seal>;
   /** Gives back all the machine had. */
   readonly remove: () => Promise<void>;
@@ -44,6 +47,8 @@ export class QemuMachine implements Machine {
   readonly #life: LaunchedLife;
   /** Freezes, thaws and the part of a seal that needs the machine, one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
+  #mayBeHeld: boolean;
+  #silentUntilMs = 0;
   readonly #seals = new Set<Promise<unknown>>();
   readonly #over = new AbortController();
 
@@ -53,6 +58,7 @@ export class QemuMachine implements Machine {
     this.address = parts.record.slot?.address ?? "";
     this.layers = parts.record.layers;
     this.guestLayerDir = parts.record.guestLayerDir;
+    this.#mayBeHeld = parts.mayBeHeld;
     this.#sessions = openSessions(parts.dir);
     this.#life = new LaunchedLife({
       ...parts,
@@ -86,6 +92,7 @@ export class QemuMachine implements Machine {
         if (!(await this.#runs(qmp))) return;
         await this.withAgent(async (agent) => {
           await agent.syncAhead();
+          this.#mayBeHeld = true;
           await agent.freeze();
         });
         await qmp.execute("stop");
@@ -93,13 +100,16 @@ export class QemuMachine implements Machine {
     );
   }
 
+  /** A freeze that the agent never heard of is undone without it: one that is silent would be waited for once more. */
   thaw(): Promise<void> {
     return this.#inTurn(async () => {
       await this.withQmp((qmp) => qmp.execute("cont"));
+      if (!this.#mayBeHeld) return;
       await this.withAgent(async (agent) => {
         await agent.setClock();
         await agent.thaw();
       });
+      this.#mayBeHeld = false;
     });
   }
 
@@ -171,12 +181,18 @@ export class QemuMachine implements Machine {
     this.#life.look();
   }
 
-  /** What the guest answers; nothing when it is stopped, has ended or does not answer: its word is never needed. */
+  /**
+   * What the guest answers; nothing when it is stopped, has ended or does not answer: its word is never needed. One that
+   * was silent is not asked again at once, so that what does need its answer need not wait for its turn.
+   */
   async #ask<T>(work: (agent: GuestAgent) => Promise<T>): Promise<T | undefined> {
+    const { clock } = this.parts;
+    if (clock.nowMs() < this.#silentUntilMs) return undefined;
     try {
       if (!(await this.isRunning())) return undefined;
-      return await this.withAgent(work);
-    } catch {
+      return await this.withAgent(work, limits.figuresHelloMs);
+    } catch (thrown) {
+      if (isFault(thrown, "microvm_agent_silent")) this.#silentUntilMs = clock.nowMs() + limits.silentRestMs;
       return undefined;
     }
   }

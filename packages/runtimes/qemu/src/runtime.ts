@@ -240,6 +240,7 @@ export class QemuRuntime implements Runtime {
       vmm,
       cgroups: this.#rooms.cgroups.of(machineId),
       clock: this.#rooms.parts.clock,
+      mayBeHeld: vmmPid === undefined,
       seal: (one, request, signal) => this.#seals.seal(one, request, signal),
       remove: () => this.#held.remove(machineId, record.uid),
     });
