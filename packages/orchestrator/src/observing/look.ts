@@ -47,6 +47,7 @@ export async function measure({ guest, record }: LiveSandbox, of: Watched, parts
 export async function readOutput({ guest, record }: LiveSandbox, of: Watched, parts: LookParts): Promise<void> {
   const nowMs = parts.clock.nowMs();
   const output = await guest.machine.readOutput({ fromByte: of.outputByte, maxBytes: limits.guestOutputBytes });
+  if (output.sizeBytes === 0) return; // nothing yet, or nobody says: what was read is not read again
   if (output.sizeBytes < of.outputByte) of.outputByte = 0; // cut by somebody inside
   const end = output.bytes.lastIndexOf(0x0a) + 1;
   const isStuck = end === 0 && output.bytes.length === limits.guestOutputBytes;

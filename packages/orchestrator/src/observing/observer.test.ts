@@ -5,10 +5,19 @@ import { startObserver } from "./observer";
 import { Recorder } from "./recorder";
 
 /** A live sandbox of which only what the observer looks at exists. */
-function sandboxWith(machine: object): LiveSandbox {
-  const record = { sandboxId: "i1", startedAtMs: Date.now() + 1_000, config: { teamId: "t", vcpu: 2n } };
-  return { guest: { machineId: "m1", machine }, record } as unknown as LiveSandbox;
+function sandboxWith(machine: object, machineId = "m1"): LiveSandbox {
+  const record = {
+    sandboxId: machineId.replace("m", "i"),
+    startedAtMs: Date.now() + 1_000,
+    config: { teamId: "t", vcpu: 2n },
+  };
+  return { guest: { machineId, machine }, record } as unknown as LiveSandbox;
 }
+
+const STATS = {
+  ...{ cpuUsedMicros: 0, memoryUsedBytes: 10, memoryCacheBytes: 3, memoryLimitBytes: 100 },
+  ...{ diskUsedBytes: 5, diskLimitBytes: 50, pids: 1 },
+};
 
 it("measures a new sandbox within seconds and reads its daemon's lines, also after they were cut", async () => {
   let output = '{"level":"info","msg":"listening"}\n';
@@ -16,8 +25,7 @@ it("measures a new sandbox within seconds and reads its daemon's lines, also aft
   const machine = {
     stats: async () => {
       cpuUsedMicros += 50_000;
-      const memory = { memoryUsedBytes: 10, memoryCacheBytes: 3, memoryLimitBytes: 100 };
-      return { cpuUsedMicros, ...memory, diskUsedBytes: 5, diskLimitBytes: 50, pids: 1 };
+      return { ...STATS, cpuUsedMicros };
     },
     readOutput: async ({ fromByte, maxBytes }: { fromByte: number; maxBytes: number }) => {
       const all = new TextEncoder().encode(output);
@@ -44,4 +52,30 @@ it("measures a new sandbox within seconds and reads its daemon's lines, also aft
   await until(() => seen().lines.some(({ message }) => message === "cut"));
   expect(seen().lines.map(({ message }) => message)).toContain("cut");
   expect(thrown).toEqual([]);
+});
+
+it("looks at others while one does not answer, and reads nothing twice of one that did not say how much there is", async () => {
+  const line = new TextEncoder().encode('{"level":"info","msg":"once"}\n');
+  let reads = 0;
+  const machine = {
+    stats: async () => STATS,
+    readOutput: async ({ fromByte }: { fromByte: number }) => {
+      reads += 1;
+      return reads % 2 === 0
+        ? { bytes: new Uint8Array(), sizeBytes: 0 }
+        : { bytes: line.subarray(fromByte), sizeBytes: line.length };
+    },
+  };
+  const silent = Promise.withResolvers<typeof STATS>();
+  const recorder = new Recorder();
+  const live = [sandboxWith({ ...machine, stats: () => silent.promise }, "m1"), sandboxWith(machine, "m2")];
+  const pace = { tickMs: 5, firstMs: 5, sampleMs: 5 };
+  const onError = () => undefined;
+  const observer = startObserver({ list: () => live, recorder, clock: systemClock, onError, pace });
+  for (const endMs = Date.now() + 10_000; reads < 5 && Date.now() < endMs; ) await sleep(5);
+  silent.resolve(STATS);
+  await observer[Symbol.asyncDispose]();
+  expect(reads).toBeGreaterThanOrEqual(5);
+  const { lines } = recorder.since({ runId: "", after: 0 });
+  expect(lines.filter(({ sandboxId }) => sandboxId === "i2").map(({ message }) => message)).toEqual(["once"]);
 });

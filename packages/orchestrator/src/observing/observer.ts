@@ -39,15 +39,29 @@ export function startObserver(parts: ObserverParts): AsyncDisposable {
     await readOutput(sandbox, found, parts);
   }
 
-  return every(
+  /** Looks under way: one at a sandbox that does not answer must not keep others from being looked at. */
+  const looking = new Map<string, Promise<void>>();
+  const ticker = every(
     pace.tickMs,
     async () => {
       const live = parts.list();
       const ids = new Set(live.map(({ guest }) => guest.machineId));
       for (const machineId of watched.keys()) if (!ids.has(machineId)) watched.delete(machineId);
-      // One that fails is one that is ending; the next look tells.
-      await Promise.all(live.map((sandbox) => gate.run(() => look(sandbox)).catch(parts.onError)));
+      for (const sandbox of live) {
+        const { machineId } = sandbox.guest;
+        if (looking.has(machineId)) continue;
+        // One that fails is one that is ending; the next look tells.
+        const done = gate.run(() => look(sandbox)).catch(parts.onError);
+        looking.set(machineId, done);
+        void done.then(() => looking.delete(machineId));
+      }
     },
     parts.onError,
   );
+  return {
+    async [Symbol.asyncDispose]() {
+      await ticker[Symbol.asyncDispose]();
+      await Promise.all(looking.values());
+    },
+  };
 }
