@@ -1,9 +1,13 @@
-import { describe, expect, it } from "bun:test";
+import { describe, expect, it, setSystemTime } from "bun:test";
 import { silentLogger } from "@sandlot/telemetry";
 import { createRequest } from "../../test/fakes/create-request";
 import { eventually } from "../../test/fakes/eventually";
 import { FakeSlots } from "../../test/fakes/slots";
 import { BUILD, tempNode } from "../../test/fakes/temp-node";
+import type { NodeEvents } from "../events";
+import { nodeFaults } from "../faults";
+import type { Journal } from "../journal/journal";
+import { limits } from "../limits";
 import { oneRuntime } from "../runtimes/runtimes";
 import { parseCreate } from "../sandboxes/parse-create";
 import { startNode } from "../start-node";
@@ -103,4 +107,41 @@ describe(WarmPool, () => {
     await eventually(() => node.warm.readyCount === 2);
     expect(node.slots.out.size).toBe(2);
   }, 60_000);
+
+  it("does not try again and again for a build that is gone, unless it is a pinned one", async () => {
+    const gone = { ...SHAPE, buildId: "22222222-2222-4222-8222-222222222222" };
+    const tried: string[] = [];
+    let failed = 0;
+    const never = () => {
+      throw new Error("nothing was made");
+    };
+    await using pool = new WarmPool(
+      { size: 1, pinned: [SHAPE] },
+      {
+        journal: { setMachineState: never } as unknown as Journal,
+        events: { warmFailed: () => (failed += 1) } as unknown as NodeEvents,
+        start: async ({ buildId }) => {
+          tried.push(buildId);
+          throw nodeFaults.files_missing({ buildId });
+        },
+        weigh: async () => 0,
+        discard: never,
+        isBusy: () => false,
+        availableBytes: async () => 2 ** 40,
+      },
+    );
+    try {
+      pool.start();
+      await pool.claim(gone);
+      await eventually(() => failed === 2);
+      setSystemTime(Date.now() + limits.warmRetryMs + 1);
+      pool.kick();
+      await eventually(() => failed === 3);
+      expect(tried.sort()).toEqual([BUILD, BUILD, gone.buildId]);
+      expect(await pool.claim(gone)).toBeUndefined();
+      await eventually(() => tried.length === 4);
+    } finally {
+      setSystemTime();
+    }
+  });
 });

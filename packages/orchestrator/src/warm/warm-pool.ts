@@ -1,3 +1,4 @@
+import { isFault } from "@sandlot/faults";
 import { sleep } from "@sandlot/lifetime";
 import { type MachineShape, shapeKey } from "../config";
 import type { NodeEvents } from "../events";
@@ -226,6 +227,8 @@ export class WarmPool implements AsyncDisposable {
     } catch (thrown) {
       if (this.#stop.signal.aborted) return;
       this.#restUntilMs.set(key, Date.now() + limits.warmRetryMs);
+      // A build that is gone, as a pause does away with the one before, will not come back: whoever asks for it is heard anew.
+      if (isFault(thrown, "node_files_missing") && this.#demand.get(key)?.isPinned === false) this.#demand.delete(key);
       this.#parts.events.warmFailed({ shape, thrown });
     } finally {
       this.#making.delete(key);
