@@ -45,6 +45,11 @@ export const nodeFaults = defineFaults("node", {
     say: (f: { freeMiB: number; wantedMiB: number; path: string }) =>
       `the sandbox cannot be saved now and runs on: it may take ${f.wantedMiB} MiB, and only ${f.freeMiB} MiB are free on the disk of ${f.path}`,
   },
+  /** Not `timed_out`: the node itself does answer, and whoever asked must not take it for one that is silent. */
+  not_frozen: {
+    kind: "limited",
+    say: (f: { reason: string }) => `its processes could not be stopped: ${f.reason}`,
+  },
   layers_full: {
     kind: "precondition",
     say: (f: { layers: number }) =>

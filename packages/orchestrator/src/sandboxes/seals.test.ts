@@ -1,7 +1,9 @@
 import { describe, expect, it } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { isFault } from "@sandlot/faults";
+import { Code } from "@connectrpc/connect";
+import { defineFaults, isFault } from "@sandlot/faults";
+import { toConnect } from "@sandlot/faults/wire";
 import { machineFaults } from "@sandlot/runtime-contract";
 import { type FakeNode, fakeNode } from "../../test/fake-node";
 import { eventually } from "../../test/fakes/eventually";
@@ -134,6 +136,18 @@ describe(Seals, () => {
     expect(existsSync(join(node.temp.dir, "artifacts/builds", SEALED))).toBe(false);
     machine.onSeal = async () => undefined;
     await pause(node);
+  });
+
+  it("tells a guest that cannot be stopped in time from a node that does not answer in time", async () => {
+    await using node = await fakeNode();
+    await node.make("i1");
+    const slow = defineFaults("slow", { guest: { kind: "timed_out", say: () => "it did not answer" } });
+    node.runtime.only.freeze = () => Promise.reject(slow.guest({}));
+    const thrown = await pause(node).catch((t) => t);
+    expect(thrown).toMatchObject({ code: "node_not_frozen", message: expect.stringContaining("it did not answer") });
+    // What the API makes "it was not saved and runs on" of; see its `askForSeal`.
+    expect(toConnect(thrown).code).toBe(Code.ResourceExhausted);
+    expect(node.sandboxes.find("i1")).toBeDefined();
   });
 
   it("holds requests until a pause has ended one way or the other", async () => {

@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { layersBelow, type Seal } from "@sandlot/runtime-contract";
+import { isFault } from "@sandlot/faults";
+import { layersBelow, type Machine, type Seal } from "@sandlot/runtime-contract";
 import {
   type ArtifactStore,
   type BuildManifest,
@@ -36,7 +37,7 @@ export type SealGuest = {
 /**
  * Makes a build of what a machine is now: freezes it, writes it down, commits it. The build is whole and on the disk when
  * this resolves. The machine stays frozen, on failure too, unless `thaw` let it go.
- * @throws Fault `node_no_memory_snapshots`, `node_disk_low_for_seal`, `machine_unsealable`, `machine_seal_failed`
+ * @throws Fault `node_no_memory_snapshots`, `node_disk_low_for_seal`, `node_not_frozen`, `machine_unsealable`, `machine_seal_failed`
  */
 export async function sealAsBuild(parts: SealParts, of: SealGuest, signal: AbortSignal): Promise<SealBytes> {
   const { guest, at } = of;
@@ -46,7 +47,7 @@ export async function sealAsBuild(parts: SealParts, of: SealGuest, signal: Abort
   await using staged = await parts.artifacts.stage({ layers: guest.origin.layers });
   await step("staged");
   lap("stage");
-  await guest.machine.freeze();
+  await freeze(guest.machine);
   await step("frozen");
   lap("freeze");
   const onWritten = async (): Promise<void> => {
@@ -66,6 +67,15 @@ export async function sealAsBuild(parts: SealParts, of: SealGuest, signal: Abort
   await step("committed");
   lap("commit");
   return bytesOf(committed);
+}
+
+async function freeze(machine: Machine): Promise<void> {
+  try {
+    await machine.freeze();
+  } catch (thrown) {
+    if (isFault(thrown) && thrown.kind === "timed_out") throw nodeFaults.not_frozen({ reason: thrown.message }, thrown);
+    throw thrown;
+  }
 }
 
 /** A build that is there although committing it failed would, after a crash, count as what the sandbox was last. */
