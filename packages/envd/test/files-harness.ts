@@ -75,9 +75,9 @@ export async function installToken(envd: TestEnvd, accessToken: string): Promise
   if (response.status !== 204) throw new Error(`init: ${response.status} ${await response.text()}`);
 }
 
-/** Waits for `isTrue`, at most two seconds. */
+/** Waits for `isTrue`, at most twenty seconds. */
 export async function until(isTrue: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const endsAt = performance.now() + 2000;
+  const endsAt = performance.now() + 20_000;
   while (!(await isTrue())) {
     if (performance.now() > endsAt) throw new Error(`not in time: ${what}`);
     await Bun.sleep(10);

@@ -29,7 +29,7 @@ export async function startRedis(): Promise<TestRedis> {
         () => false,
       );
       if (isUp) return;
-      if (tries > 100) throw new Error("redis-server does not come up");
+      if (tries > 1_000) throw new Error("redis-server does not come up");
       await Bun.sleep(20);
     }
   };

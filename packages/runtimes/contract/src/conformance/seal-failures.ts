@@ -67,7 +67,8 @@ export function sealFailureCases(suite: Suite, memory: boolean): void {
         await using running = await suite.start();
         await keepEverything(running);
         await running.run(`${TRY} trace > /dev/null 2>&1 &`);
-        await Bun.sleep(50);
+        const traced = "grep -l '^TracerPid:.*[1-9]' /proc/[0-9]*/status | head -n 1";
+        for (let tries = 0; tries < 200 && (await said(running, traced)) === ""; tries += 1) await Bun.sleep(50);
         // A kernel is sealed with all that its processes do to each other.
         const expected = suite.traits.ownKernel === true ? "none" : "machine_unsealable";
         expect(await failToSeal({ running, place, memory: true })).toBe(expected);
