@@ -3,6 +3,7 @@ import { sandboxFaults } from "./faults";
 
 export type RuntimeName = "container" | "qemu" | "firecracker";
 
+/** In the order in which they are tried where nobody says which. */
 export const RUNTIME_NAMES: readonly RuntimeName[] = ["container", "qemu", "firecracker"];
 
 /** A creator's say: a key of the sandbox's metadata, since stock clients have no field of their own for it. */

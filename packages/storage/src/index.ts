@@ -17,3 +17,4 @@ export { storageFaults } from "./faults";
 export type { ObjectStore, StoredObject } from "./object-store";
 export { type ObjectStorePlace, openObjectStore } from "./objects/open-object-store";
 export type { S3Settings } from "./s3-settings";
+export { variantId } from "./variant-id";

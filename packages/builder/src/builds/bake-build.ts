@@ -1,9 +1,9 @@
 /** A finished build made for one more runtime: how `base` gets its virtual machines, which no recipe builds. */
-import type { BuildManifest, RuntimeName } from "@sandlot/storage";
+import { type BuildManifest, type RuntimeName, variantId } from "@sandlot/storage";
 import { builderFaults } from "../faults";
 import { limits } from "../limits";
 import { BuildLog } from "../logs/build-log";
-import { bakeVariant, variantId } from "../phases/bake-variant";
+import { bakeVariant } from "../phases/bake-variant";
 import type { BuildParts } from "../phases/build-parts";
 import { Progress } from "../phases/progress";
 import type { BenchRecipe } from "../phases/workbench";

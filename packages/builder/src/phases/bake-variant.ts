@@ -1,14 +1,9 @@
 /** A template made for one more runtime, beside the one its steps were done on: its own machine, its own sealed memory. */
-import { type BuildManifest, type RuntimeName, storedMemoryBytes } from "@sandlot/storage";
+import { type BuildManifest, type RuntimeName, storedMemoryBytes, variantId } from "@sandlot/storage";
 import type { BuildParts } from "./build-parts";
 import { type Commands, makeReady } from "./make-ready";
 import type { Progress } from "./progress";
 import { type BenchRecipe, type BuildFacts, Workbench } from "./workbench";
-
-/** Where it lies in the artifacts: a node looks for it under this name. */
-export function variantId(buildId: string, runtime: RuntimeName): string {
-  return `${buildId}.${runtime}`;
-}
 
 /**
  * Starts a machine from the build's disk, has it set up and ready, and seals it with its memory where the runtime can.

@@ -4,14 +4,13 @@ import type {
   TemplateBakeRequest,
   TemplateCreateRequest,
 } from "@sandlot/contracts/template";
-import { isUuid } from "@sandlot/domain";
+import { isRuntimeName, isUuid } from "@sandlot/domain";
 import type { RegistryCredentials } from "@sandlot/oci-images";
 import type { RuntimeName } from "@sandlot/storage";
 import { builderFaults } from "../faults";
 import type { BenchRecipe } from "../phases/workbench";
 import type { Recipe, RecipeBase, RecipeVersion } from "../recipe";
 
-const RUNTIMES: readonly RuntimeName[] = ["container", "qemu", "firecracker"];
 const VERSIONS: readonly RecipeVersion[] = ["v1.0.0", "v2.0.0", "v2.1.0"];
 
 /** @throws Fault `build_bad_request` */
@@ -52,9 +51,8 @@ export function parseBake(request: TemplateBakeRequest): { recipe: BenchRecipe; 
 
 /** @throws Fault `build_bad_request` */
 export function parseRuntime(name: string): RuntimeName {
-  const known = RUNTIMES.find((one) => one === name);
-  if (known === undefined) throw builderFaults.bad_request({ why: `'${name.slice(0, 40)}' is no runtime` });
-  return known;
+  if (!isRuntimeName(name)) throw builderFaults.bad_request({ why: `'${name.slice(0, 40)}' is no runtime` });
+  return name;
 }
 
 function parseBase({ from, fromImageRegistry }: NonNullable<TemplateCreateRequest["template"]>): RecipeBase {

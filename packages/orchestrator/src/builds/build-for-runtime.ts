@@ -1,16 +1,19 @@
 /** Which artifact a machine of a runtime is started from. */
-import type { ArtifactStore, BuildManifest, LoadedBuild, RuntimeName } from "@sandlot/storage";
+import {
+  type ArtifactStore,
+  type BuildManifest,
+  type LoadedBuild,
+  type RuntimeName,
+  variantId,
+} from "@sandlot/storage";
 import { nodeFaults } from "../faults";
+import { RUNTIME_NAMES } from "../runtimes/runtimes";
 import { loadBuild } from "./load-build";
-
-/** What was baked of a template for a runtime other than that of its own layers; see storage. */
-export function variantId(buildId: string, runtime: RuntimeName): string {
-  return `${buildId}.${runtime}`;
-}
 
 /** Of a build, and all that was baked of it: they are removed together. */
 export function withVariants(buildIds: readonly string[]): string[] {
-  return buildIds.flatMap((buildId) => [buildId, variantId(buildId, "qemu"), variantId(buildId, "firecracker")]);
+  const others = RUNTIME_NAMES.filter((name) => name !== "container");
+  return buildIds.flatMap((buildId) => [buildId, ...others.map((name) => variantId(buildId, name))]);
 }
 
 /** A build of before there was a choice is one of containers. */

@@ -2,11 +2,11 @@ import { describe, expect, it } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isFault } from "@sandlot/faults";
+import { variantId } from "@sandlot/storage";
 import { fakeNode } from "../../test/fake-node";
 import { eventually } from "../../test/fakes/eventually";
 import { FakeRuntime } from "../../test/fakes/runtime";
 import { BUILD, LAYER } from "../../test/fakes/temp-node";
-import { variantId } from "../builds/build-for-runtime";
 import { Runtimes } from "./runtimes";
 
 const never = new AbortController().signal;

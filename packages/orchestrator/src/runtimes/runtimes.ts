@@ -1,15 +1,9 @@
 /** What makes this node's machines: one runtime or several side by side. */
+import type { RuntimeName } from "@sandlot/domain";
 import type { Runtime } from "@sandlot/runtime-contract";
 import { nodeFaults } from "../faults";
 
-export type RuntimeName = Runtime["name"];
-
-/** In the order in which they are tried where nobody says which. */
-export const RUNTIME_NAMES: readonly RuntimeName[] = ["container", "qemu", "firecracker"];
-
-export function isRuntimeName(text: string): text is RuntimeName {
-  return RUNTIME_NAMES.some((name) => name === text);
-}
+export { isRuntimeName, RUNTIME_NAMES, type RuntimeName } from "@sandlot/domain";
 
 const ISOLATION: { readonly [K in RuntimeName]: string } = {
   container:
