@@ -4,8 +4,9 @@ import { createHash, randomBytes } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { until } from "../support.mjs";
-import { filesOf, isAlive, mergesMemory, namespaceOf, statusOf, tasksOf, vmmOf } from "./host-side.mjs";
+import { cpuMsOf, filesOf, isAlive, mergesMemory, namespaceOf, statusOf, tasksOf, vmmOf } from "./host-side.mjs";
 import { FUZZ } from "./programs.mjs";
 
 export function attacks({ own, create, run, resume, ask, startOracle, slow }) {
@@ -62,6 +63,12 @@ export function attacks({ own, create, run, resume, ask, startOracle, slow }) {
         ["Device or resource busy", "Device or resource busy"],
         "the agent's until then",
       );
+      // It is heard by a process that none of the machine's limits holds, and takes next to none of its time.
+      const launcher = Number(statusOf(vmmOf(own(), hostile.sandboxId)).PPid);
+      const [spentMs, sinceMs] = [cpuMsOf(launcher), Date.now()];
+      await sleep(1_500);
+      const share = (cpuMsOf(launcher) - spentMs) / (Date.now() - sinceMs);
+      assert.ok(share < 0.1, `its launcher takes ${share} of a processor`);
       // The host hears this when it asks for the machine's numbers, which it does by itself.
       assert.equal((await ask(neighbour)).kept, kept);
       await neighbour.pause();

@@ -44,6 +44,16 @@ export function statusOf(pid) {
   return Object.fromEntries(lines.map((line) => line.split(/:\s+/)));
 }
 
+/** Processor time that the process itself has had, in milliseconds, by ticks of ten. */
+export function cpuMsOf(pid) {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const [userTicks, systemTicks] = stat
+    .slice(stat.lastIndexOf(")") + 2)
+    .split(" ")
+    .slice(11, 13);
+  return 10 * (Number(userTicks) + Number(systemTicks));
+}
+
 export const namespaceOf = (pid, kind) => readlinkSync(`/proc/${pid}/ns/${kind}`);
 
 /** Files and devices that the process holds open, by path. */

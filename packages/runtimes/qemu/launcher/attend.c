@@ -9,10 +9,16 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* What lies in a machine's directory for those who look for a reason; the rest is read and dropped, so that nobody waits. */
 #define LOG_BYTES (256 * 1024)
+
+/* A guest has a few lines to say. One that goes on after this much, or after its logs are full, is listened to in turns:
+   its writing waits, and the time of this process, which no limit of the machine's holds, is not for it to spend. */
+#define NOTICE_BYTES (64 * 1024)
+static const struct timespec between_turns = {.tv_nsec = 5 * 1000 * 1000};
 
 struct log {
     int from;
@@ -27,6 +33,7 @@ struct state {
     bool has_exit;       /* the guest's init has said how it ended */
     int exit_code;
     unsigned oom_kills;
+    size_t heard; /* bytes of notices */
     char line[256];
     size_t length;
     struct log console, log;
@@ -87,10 +94,11 @@ static void hear(struct state *state) {
 }
 
 static bool hear_some(struct state *state, int from) {
-    char bytes[256];
+    char bytes[4096];
     ssize_t got = read(from, bytes, sizeof bytes);
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) return true;
     if (got <= 0) return false;
+    state->heard += (size_t)got;
     for (ssize_t i = 0; i < got; i++) {
         if (bytes[i] == '\n') {
             state->line[state->length] = 0;
@@ -162,6 +170,7 @@ void attend(const struct config *config, pid_t vmm, struct ends ends) {
         if (watched[1].revents != 0 && !hear_some(&state, ends.notice)) watched[1].fd = -1;
         if (watched[2].revents != 0 && !pump(&state.console)) watched[2].fd = -1;
         if (watched[3].revents != 0 && !pump(&state.log)) watched[3].fd = -1;
+        if (state.heard > NOTICE_BYTES || state.console.room == 0 || state.log.room == 0) nanosleep(&between_turns, NULL);
     }
     conclude(&state, status, told_to_end);
 }
