@@ -67,7 +67,7 @@ export function judgeKernel(of: KernelFacts): Finding[] {
     of.hasIpv6Loopback
       ? good("IPv6", "servers that listen only on ::1 inside a sandbox are reached too")
       : note("IPv6", "turned off on this host: servers inside a sandbox cannot listen on ::1"),
-    note("/dev/kvm", `${of.hasKvm ? "is there" : "is missing"}; not used: isolation is by containers`),
+    note("/dev/kvm", `${of.hasKvm ? "is there" : "is missing"}; not used by containers`),
   );
   return findings;
 }
