@@ -47,6 +47,14 @@ export type BuildMachines = {
   kernelOf(runtime: RuntimeName): string | undefined;
   /** Why `seal` with memory would be refused; undefined when it would not. Asked anew for every build. */
   memoryProblem(runtime: RuntimeName): string | undefined;
+  /**
+   * Starts a machine from what was sealed of a build, and ends it: why its memory is of no use on this host, undefined when it is.
+   * @throws whatever else a start throws; nothing of it stays
+   */
+  whyUnrestorable(
+    of: Pick<StartBuildMachine, "runtime" | "cpuCount" | "memoryMiB" | "diskMiB"> & { buildId: string },
+    signal: AbortSignal,
+  ): Promise<string | undefined>;
   /** Waits its turn among the node's cold starts. @throws whatever a start throws; nothing of it stays */
   start(of: StartBuildMachine, signal: AbortSignal): Promise<BuildMachine>;
 };

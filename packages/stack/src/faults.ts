@@ -45,6 +45,11 @@ export const stackFaults = defineFaults("stack", {
     say: (f: { runtime: string; why: string }) =>
       `--runtime ${f.runtime} needs a kernel for its guests, and none could be had: ${f.why}. A mirror of Debian in apt's sources has it; --runtime container needs none`,
   },
+  running_otherwise: {
+    kind: "conflict",
+    say: (f: { dataDir: string; changed: string }) =>
+      `the installation in ${f.dataDir} is up, and its settings cannot change meanwhile: ${f.changed}. "sandlot down" ends it and its sandboxes, then "up" takes them`,
+  },
   runtime_unusable: {
     kind: "unavailable",
     say: (f: { runtime: string; problems: string }) =>

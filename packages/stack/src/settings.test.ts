@@ -2,7 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { keepSettings, resolveSettings, tagOf } from "./settings";
+import { changedSettings, keepSettings, resolveSettings, tagOf } from "./settings";
 import { freeSlotCidr, ipv4 } from "./slot-cidr";
 
 const dir = mkdtempSync(join(tmpdir(), "sandlot-settings-"));
@@ -15,6 +15,17 @@ test("said now beats said before beats the default", () => {
   keepSettings(first);
   const second = resolveSettings({ dataDir: `${dir}/.`, ports: { api: 3000 } }, () => "10.99.0.0/16");
   expect(second).toEqual({ ...first, ports: { ...first.ports, api: 3000 } });
+});
+
+test("tells what would change", () => {
+  const held = resolveSettings({ dataDir: "/nowhere" }, cidr);
+  expect(changedSettings(held, { ...held })).toEqual([]);
+  const asked = resolveSettings({ dataDir: "/nowhere", runtime: "qemu", dns: "host", ports: { api: 4000 } }, cidr);
+  expect(changedSettings(held, asked)).toEqual([
+    "dns is not set and not host",
+    "runtime is container and not qemu",
+    "port of the API is 3000 and not 4000",
+  ]);
 });
 
 test("the tag follows the directory", () => {

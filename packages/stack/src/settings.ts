@@ -233,6 +233,20 @@ function check(settings: Settings): void {
   }
 }
 
+/** What `asked` would change, in words. */
+export function changedSettings(held: Settings, asked: Settings): string[] {
+  const flat = ({ ports, ...others }: Settings): Record<string, unknown> => ({
+    ...others,
+    ...Object.fromEntries(
+      Object.entries(ports).map(([name, port]) => [`port of ${PORTS[name as PortName].what}`, port]),
+    ),
+  });
+  const before = flat(held);
+  return Object.entries(flat(asked))
+    .filter(([name, value]) => before[name] !== value)
+    .map(([name, value]) => `${name} is ${before[name] ?? "not set"} and not ${value}`);
+}
+
 /** Settings of the last `up` on this directory. */
 export function readSettings(dataDir: string): Settings | undefined {
   return readJson(pathsOf(canonical(dataDir)).settings) as Settings | undefined;

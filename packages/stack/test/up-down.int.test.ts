@@ -85,6 +85,12 @@ describe("an installation", () => {
       expect(second.out).not.toMatch(/ (service|build) {2,}/);
       expect(second.out).toMatch(/^export E2B_API_KEY=e2b_[0-9a-f]{40}$/m);
       expect((await status()).isUp).toBe(true);
+      const other = await sandlot("up", "--detach", "--runtime", "container,qemu");
+      expect(other).toMatchObject({ code: 1, out: "" });
+      expect(other.err).toContain(
+        "is up, and its settings cannot change meanwhile: runtime is container and not container,qemu",
+      );
+      expect((await sandlot("up", "--detach", ...base)).out).toContain("already up");
     },
     LONG_MS,
   );

@@ -15,7 +15,7 @@ export type Baked = {
 };
 
 /**
- * Idempotent. What was made by another kernel or on another guest layer than this release's is made anew; machines that were
+ * Idempotent. What was made by another kernel, on another guest layer than this release's or on another host is made anew; machines that were
  * started from it, and what was sealed of them, keep their files.
  * @throws Fault `build_runtime_missing`, `storage_missing`, or what starting and sealing throw
  */
@@ -38,7 +38,10 @@ export async function bakeBuild(
   const as = variantId(buildId, runtime);
   if (await artifacts.has(as, signal)) {
     const held = await artifacts.load(as, signal).catch(() => undefined);
-    if (held !== undefined && isGood(parts, held.manifest, runtime)) return { wasThere: true, kernel, memoryProblem };
+    const problem =
+      held === undefined ? "it is damaged" : await problemOf(parts, { ...of, manifest: held.manifest }, signal);
+    if (problem === undefined) return { wasThere: true, kernel, memoryProblem };
+    parts.logger.info("what was made of a build for a runtime is made anew", { buildId, runtime, problem });
     await artifacts.remove([as], signal);
   }
   const { user, workdir, envs, startCmd = "", readyCmd = "" } = manifest;
@@ -57,7 +60,17 @@ export async function bakeBuild(
   return { wasThere: false, kernel, memoryProblem };
 }
 
-function isGood({ machines }: BuildParts, { kernel, memory }: BuildManifest, runtime: RuntimeName): boolean {
-  if (memory === undefined) return machines.memoryProblem(runtime) !== undefined;
-  return kernel === machines.kernelOf(runtime) && memory.guestLayer === machines.guestLayer;
+/** Why what was made cannot be used as it is; undefined when it can. Only a start tells of a host that has changed. */
+async function problemOf(
+  { machines }: Pick<BuildParts, "machines">,
+  of: { recipe: BenchRecipe; runtime: RuntimeName; manifest: BuildManifest },
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const { recipe, runtime } = of;
+  const { kernel, memory } = of.manifest;
+  if (memory === undefined) return machines.memoryProblem(runtime) === undefined ? "it has no memory" : undefined;
+  if (kernel !== machines.kernelOf(runtime)) return "it is of another guest kernel";
+  if (memory.guestLayer !== machines.guestLayer) return "it is of another guest layer";
+  const { buildId, cpuCount, memoryMiB, diskMiB } = recipe;
+  return await machines.whyUnrestorable({ runtime, buildId, cpuCount, memoryMiB, diskMiB }, signal);
 }

@@ -8,6 +8,7 @@ import { create } from "@bufbuild/protobuf";
 import type { BuildMachine, BuildMachines, StartBuildMachine } from "@sandlot/builder";
 import { SandboxConfigSchema } from "@sandlot/contracts/orchestrator";
 import { OPEN_EGRESS } from "@sandlot/domain";
+import { isFault } from "@sandlot/faults";
 import { initEnvd } from "../guests/envd-door";
 import type { Guest, StartGuest } from "../guests/guest";
 import type { GuestEnds } from "../guests/guest-ends";
@@ -27,6 +28,8 @@ export type BuildMachinesParts = SealParts & {
   readonly defaults: GuestDefaults;
 };
 
+const EGRESS = { booted: OPEN_EGRESS, restored: OPEN_EGRESS };
+
 export function openBuildMachines(parts: BuildMachinesParts): BuildMachines {
   return {
     get runtimes() {
@@ -35,13 +38,23 @@ export function openBuildMachines(parts: BuildMachinesParts): BuildMachines {
     guestLayer: basename(parts.recipe.guestLayer),
     kernelOf: (runtime) => parts.runtimes.of(runtime).facts?.kernel,
     memoryProblem: (runtime) => memoryProblem({ ...parts, runtime: parts.runtimes.of(runtime) }),
+    async whyUnrestorable({ runtime, buildId, cpuCount, memoryMiB, diskMiB }, signal) {
+      const shape = { runtime, buildId, cpuCount, memoryMiB, diskMiB };
+      try {
+        const guest = await parts.startGuest({ shape, times: {}, policy: EGRESS }, signal);
+        await parts.ends.end(guest, {});
+        return undefined;
+      } catch (thrown) {
+        if (isFault(thrown, "machine_seal_unreadable")) return thrown.message;
+        throw thrown;
+      }
+    },
     async start(of, signal) {
       await requireDiskRoom({ path: parts.basePath, reserveMiB: parts.diskReserveMiB });
       const { runtime, cpuCount, memoryMiB, diskMiB, fromBuildId } = of;
       const shape = { runtime, buildId: fromBuildId, cpuCount, memoryMiB, diskMiB };
-      const policy = { booted: OPEN_EGRESS, restored: OPEN_EGRESS };
       const guest = await parts.startGuest(
-        { shape, times: {}, filesystemBoot: true, isWorkbench: true, policy },
+        { shape, times: {}, filesystemBoot: true, isWorkbench: true, policy: EGRESS },
         signal,
       );
       try {

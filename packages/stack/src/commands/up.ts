@@ -1,12 +1,13 @@
 /** Brings an installation up, or finds that it is. */
 import { bringUp } from "../bring-up";
 import { type ClientEnv, clientEnv } from "../client-env";
+import { stackFaults } from "../faults";
 import { holdLock } from "../lock";
 import { pathsOf } from "../paths";
 import { type Progress, silentProgress } from "../progress";
 import { runningService } from "../services/process";
 import { SERVICE_NAMES } from "../services/table";
-import { resolveSettings, type Settings, type SettingsRequest } from "../settings";
+import { changedSettings, resolveSettings, type Settings, type SettingsRequest } from "../settings";
 import { reserveSlotCidr } from "../slot-cidr";
 import { detachSupervisor, endOlderSupervisor } from "../supervise";
 import { down } from "./down";
@@ -32,7 +33,10 @@ export async function up(of: {
   using held = new DisposableStack();
   const settings = resolveSettings(of.request, () => held.use(reserveSlotCidr()).cidr);
   const { dataDir } = settings;
-  if (isSupervised(dataDir)) return { settings, env: clientEnv(settings), wasRunning: true };
+  if (isSupervised(dataDir)) {
+    requireSame(settings);
+    return { settings, env: clientEnv(settings), wasRunning: true };
+  }
   const lock = holdLock({ lock: pathsOf(dataDir).lock, dataDir });
   const wasEmpty = SERVICE_NAMES.every((name) => runningService(pathsOf(dataDir), name) === undefined);
   try {
@@ -48,4 +52,12 @@ export async function up(of: {
   }
   lock[Symbol.dispose]();
   return { settings, env: clientEnv(settings), wasRunning: false };
+}
+
+/** What runs cannot change them, and must not be told as if it had. */
+function requireSame(settings: Settings): void {
+  const { dataDir } = settings;
+  const held = resolveSettings({ dataDir }, () => settings.slotCidr);
+  const changed = changedSettings(held, settings);
+  if (changed.length > 0) throw stackFaults.running_otherwise({ dataDir, changed: changed.join(", ") });
 }
