@@ -41,6 +41,8 @@ export const limits = {
   sealAgainRestMs: 500,
   /** A pause at the end of its time that its node could not carry out is tried again after this. */
   autoPauseRestMs: 15_000,
+  /** Past the longest life its team may have, for so long; then it is killed. A node's full disk is to be mended within. */
+  autoPauseGiveUpMs: 24 * 3_600_000,
   /** A build that nothing refers to yet is kept this long: its fork or snapshot may still be under way. */
   buildHoldS: 900,
   /** Removing builds on a node. */

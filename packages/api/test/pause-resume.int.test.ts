@@ -287,6 +287,19 @@ describe("the end of its time", () => {
     await until(async () => (await get(sandboxId)).body.state === "paused");
   });
 
+  it("is the end a day after its longest life, however often it could not be saved", async () => {
+    at.node.sealRefusals.push(new ConnectError("its processes could not be stopped", Code.ResourceExhausted));
+    const sandboxId = await at.create({ autoPause: true, timeout: 2 });
+    const { teamId } = at;
+    await using state = openState({ redisUrl: at.redis.url });
+    await state.sandboxes.update({ teamId, sandboxId }, (found) => ({
+      ...found,
+      startedAtMs: found.startedAtMs - (found.maxLengthHours + 25) * 3_600_000,
+    }));
+    await until(async () => (await get(sandboxId)).status === 404);
+    expect(at.node.running.has(sandboxId)).toBe(false);
+  });
+
   it("of a sandbox that was paused before leaves what that pause has kept", async () => {
     const sandboxId = await at.create({ timeout: 300 });
     await post(sandboxId, "pause");

@@ -36,10 +36,17 @@ async function pauseAtEnd(parts: SandboxParts, record: SandboxRecord): Promise<v
     parts.events.sandboxMemoryGivenUp({ ...record, why });
   } catch (thrown) {
     if (isFault(thrown, "sandbox_already_paused") || isFault(thrown, "sandbox_missing")) return;
+    if (!isFault(thrown, "sandbox_seal_failed")) throw thrown;
+    if (isLongOver(record, parts.clock.nowMs())) return void (await killSandbox(parts, asked));
     // A full disk is not emptied by asking for it every second.
-    if (isFault(thrown, "sandbox_seal_failed")) await putOff(parts, record);
+    await putOff(parts, record);
     throw thrown;
   }
+}
+
+/** What runs inside a machine may see to it that it cannot be stopped, and must not live for ever by that. */
+function isLongOver({ startedAtMs, maxLengthHours }: SandboxRecord, nowMs: number): boolean {
+  return nowMs > startedAtMs + maxLengthHours * 3_600_000 + limits.autoPauseGiveUpMs;
 }
 
 /** @returns why its memory cannot be saved; undefined when it is paused, or was extended */
