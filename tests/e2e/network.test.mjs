@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { lookup } from "node:dns/promises";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { api, create } from "./support.mjs";
 
@@ -91,11 +94,10 @@ test("package managers work inside as they do on the host", async () => {
     ).stdout,
     /is-number/,
   );
-  const pip = spawnSync(
-    "python3",
-    ["-m", "pip", "download", "--no-deps", "-q", "-d", "/tmp/sandlot-pip-probe", "six==1.16.0"],
-    { timeout: 60_000 },
-  );
+  const dir = mkdtempSync(join(tmpdir(), "sandlot-pip-"));
+  const words = ["-m", "pip", "download", "--no-deps", "-q", "-d", dir, "six==1.16.0"];
+  const pip = spawnSync("python3", words, { timeout: 60_000 });
+  rmSync(dir, { recursive: true });
   if (pip.status === 0)
     await run("python3 -m venv /tmp/v && /tmp/v/bin/pip install -q six==1.16.0 && /tmp/v/bin/python -c 'import six'");
 });

@@ -1,12 +1,14 @@
 /** `doctor` and the entry script on hosts that are not as they should be: namespaces of their own stand in for them. */
-import { expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const CHECKOUT = join(import.meta.dir, "../../..");
 const SANDLOT = join(CHECKOUT, "sandlot");
-const NOWHERE = join(tmpdir(), "sandlot-doctor-nowhere");
+const home = mkdtempSync(join(tmpdir(), "sandlot-doctor-"));
+afterAll(() => rmSync(home, { recursive: true }));
+const NOWHERE = join(home, "nowhere");
 
 async function shell(script: string): Promise<{ exitCode: number; out: string; err: string }> {
   const env = { ...process.env, SANDLOT, NOWHERE };

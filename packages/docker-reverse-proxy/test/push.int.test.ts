@@ -1,7 +1,7 @@
 // Pushes by an independent client (skopeo) through the proxy into Debian's registry; who may, and what stays closed.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createHash, randomBytes, randomUUID } from "node:crypto";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Secret } from "@sandlot/config";
 import { type Database, ensureInstallation, migrate, openDatabase, registerBuild } from "@sandlot/db";
@@ -63,6 +63,7 @@ afterAll(async () => {
   await registry.exited;
   await db[Symbol.asyncDispose]();
   await postgres[Symbol.asyncDispose]();
+  rmSync(dir, { recursive: true });
 });
 
 async function register(teamId: string, teamSlug: string, newTemplateId: string, buildId: string): Promise<void> {
