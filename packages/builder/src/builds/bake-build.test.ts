@@ -6,7 +6,7 @@ import { bakeBuild } from "./bake-build";
 const RECIPE = { teamId: "t", templateId: "base", buildId: "b", cpuCount: 2, memoryMiB: 512, diskMiB: 1_024 };
 
 /** A node that has `b.qemu`, and starts no machine. @param of.kernel that of what it has */
-function nodeWith(of: { kernel: string; problem?: string }) {
+function nodeWith(of: { kernel: string; problem?: string; tries?: () => Promise<undefined> }) {
   const removed: string[] = [];
   const manifests: Record<string, unknown> = {
     b: { layers: [{}], user: "u", workdir: "", envs: {} },
@@ -18,7 +18,7 @@ function nodeWith(of: { kernel: string; problem?: string }) {
       guestLayer: "g1",
       kernelOf: () => "6.1",
       memoryProblem: () => undefined,
-      whyUnrestorable: async () => of.problem,
+      whyUnrestorable: of.tries ?? (async () => of.problem),
       start: async () => {
         throw new Error("a machine is started");
       },
@@ -37,6 +37,13 @@ function nodeWith(of: { kernel: string; problem?: string }) {
 test("keeps what was baked while machines start from it", async () => {
   const { bake, removed } = nodeWith({ kernel: "6.1" });
   expect(await bake()).toMatchObject({ wasThere: true, kernel: "6.1" });
+  expect(removed).toEqual([]);
+});
+
+test("keeps what was baked where no machine can be started to try it", async () => {
+  const tries = () => Promise.reject(new Error("no slot is free"));
+  const { bake, removed } = nodeWith({ kernel: "6.1", tries });
+  expect(await bake()).toMatchObject({ wasThere: true });
   expect(removed).toEqual([]);
 });
 

@@ -60,9 +60,12 @@ export async function bakeBuild(
   return { wasThere: false, kernel, memoryProblem };
 }
 
-/** Why what was made cannot be used as it is; undefined when it can. Only a start tells of a host that has changed. */
+/**
+ * Why what was made cannot be used as it is; undefined when it can. Only a start tells of a host that has changed: where none
+ * can be had now, what is there stays.
+ */
 async function problemOf(
-  { machines }: Pick<BuildParts, "machines">,
+  { machines, logger }: Pick<BuildParts, "machines" | "logger">,
   of: { recipe: BenchRecipe; runtime: RuntimeName; manifest: BuildManifest },
   signal: AbortSignal,
 ): Promise<string | undefined> {
@@ -72,5 +75,11 @@ async function problemOf(
   if (kernel !== machines.kernelOf(runtime)) return "it is of another guest kernel";
   if (memory.guestLayer !== machines.guestLayer) return "it is of another guest layer";
   const { buildId, cpuCount, memoryMiB, diskMiB } = recipe;
-  return await machines.whyUnrestorable({ runtime, buildId, cpuCount, memoryMiB, diskMiB }, signal);
+  try {
+    return await machines.whyUnrestorable({ runtime, buildId, cpuCount, memoryMiB, diskMiB }, signal);
+  } catch (thrown) {
+    signal.throwIfAborted();
+    logger.warn("what was made of a build for a runtime could not be tried", { buildId, runtime, thrown });
+    return undefined;
+  }
 }
