@@ -91,8 +91,10 @@ async function prepare(run: Run, startMs: number): Promise<Awaited<ReturnType<ty
   try {
     return await prepareMachine({ say }, run.signal);
   } catch (thrown) {
-    console.log(`preparing failed: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
-    run.tally.add("preparing the machine", { passed: 0, failed: 1, skipped: 0 }, (performance.now() - startMs) / 1000);
+    const why = `preparing failed: ${thrown instanceof Error ? thrown.message : String(thrown)}`;
+    console.log(why);
+    const seconds = (performance.now() - startMs) / 1000;
+    run.tally.add("preparing the machine", { passed: 0, failed: 1, skipped: 0 }, seconds, [why]);
     return undefined;
   }
 }
@@ -124,7 +126,7 @@ async function runEndToEnd(run: Run, withSoak: boolean): Promise<void> {
         installations.push(await startInstallation(run.signal));
       } catch (thrown) {
         console.log(String(thrown));
-        run.tally.add(name, { passed: 0, failed: 1, skipped: 0 }, seconds());
+        run.tally.add(name, { passed: 0, failed: 1, skipped: 0 }, seconds(), [String(thrown)]);
         return;
       }
       run.tally.add(name, { passed: 1, failed: 0, skipped: 0 }, seconds());
@@ -140,7 +142,7 @@ async function endCounted(run: Run, installation: TestInstallation): Promise<voi
   const left = await installation.end();
   for (const line of left) console.log(`left behind: ${line}`);
   const counts = { passed: left.length === 0 ? 1 : 0, failed: left.length === 0 ? 0 : 1, skipped: 0 };
-  run.tally.add("down leaves nothing", counts, (performance.now() - startMs) / 1000);
+  run.tally.add("down leaves nothing", counts, (performance.now() - startMs) / 1000, left);
 }
 
 /**

@@ -6,6 +6,11 @@ const HOUR_MS = 3_600_000;
 
 export type Life = { readonly startedAtMs: number; readonly endsAtMs: number; readonly maxLengthHours: number };
 
+/** When the longest life is over that its team may have. */
+export function longestEndMs({ startedAtMs, maxLengthHours }: Omit<Life, "endsAtMs">): number {
+  return startedAtMs + maxLengthHours * HOUR_MS;
+}
+
 /**
  * The life asked for at creation, in milliseconds.
  * @throws Fault `sandbox_timeout_not_positive`, `sandbox_timeout_too_long`
@@ -23,7 +28,7 @@ export function parseConnectTimeout({ timeoutS, maxHours }: { timeoutS: number; 
 
 export function firstLife(of: { startedAtMs: number; timeoutMs: number; maxLengthHours: number }): Life {
   const { startedAtMs, timeoutMs, maxLengthHours } = of;
-  const endsAtMs = startedAtMs + Math.min(timeoutMs, maxLengthHours * HOUR_MS);
+  const endsAtMs = Math.min(startedAtMs + timeoutMs, longestEndMs(of));
   return { startedAtMs, endsAtMs, maxLengthHours };
 }
 
@@ -34,7 +39,7 @@ export function firstLife(of: { startedAtMs: number; timeoutMs: number; maxLengt
  */
 export function nextEnd(of: { life: Life; nowMs: number; timeoutMs: number; mayShorten: boolean }): number {
   const { life, nowMs, timeoutMs, mayShorten } = of;
-  const lastMs = life.startedAtMs + life.maxLengthHours * HOUR_MS;
+  const lastMs = longestEndMs(life);
   if (lastMs <= nowMs) throw sandboxFaults.max_length_exceeded({});
   const endsAtMs = Math.min(nowMs + timeoutMs, lastMs);
   return mayShorten ? endsAtMs : Math.max(endsAtMs, life.endsAtMs);

@@ -1,10 +1,10 @@
 import { availableParallelism, hostname } from "node:os";
 import { type ConfigEntry, ConfigError, type Env, type Reader, readEnv, type Secret } from "@sandlot/config";
+import { isRuntimeName, RUNTIME_NAMES, type RuntimeName } from "@sandlot/domain";
 import type { Throttle } from "@sandlot/network";
 import { type StorageConfig, storageConfig } from "@sandlot/storage";
 import type { LogLevel } from "@sandlot/telemetry";
 import { CRASH_POINTS, type CrashPoint } from "./crash-points";
-import { isRuntimeName, RUNTIME_NAMES, type RuntimeName } from "./runtimes/runtimes";
 
 /** What a machine is made for: a build at a size, on a runtime. Warm machines are kept per shape. */
 export type MachineShape = {

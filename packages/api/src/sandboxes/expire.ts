@@ -1,4 +1,5 @@
 /** What is done about a sandbox that fell due: its time is over, or whoever was at work on it has died. */
+import { longestEndMs } from "@sandlot/domain";
 import { isFault } from "@sandlot/faults";
 import type { SandboxRecord } from "@sandlot/state";
 import { limits } from "../limits";
@@ -45,8 +46,8 @@ async function pauseAtEnd(parts: SandboxParts, record: SandboxRecord): Promise<v
 }
 
 /** What runs inside a machine may see to it that it cannot be stopped, and must not live for ever by that. */
-function isLongOver({ startedAtMs, maxLengthHours }: SandboxRecord, nowMs: number): boolean {
-  return nowMs > startedAtMs + maxLengthHours * 3_600_000 + limits.autoPauseGiveUpMs;
+function isLongOver(record: SandboxRecord, nowMs: number): boolean {
+  return nowMs > longestEndMs(record) + limits.autoPauseGiveUpMs;
 }
 
 /** @returns why its memory cannot be saved; undefined when it is paused, or was extended */

@@ -1,5 +1,5 @@
+import type { RuntimeName } from "@sandlot/domain";
 import type { JournalEntry, MachineRecord, SandboxRecord } from "../journal/journal";
-import type { RuntimeName } from "../runtimes/runtimes";
 
 /** What to do with what earlier runs left. */
 export type AdoptionPlan = {

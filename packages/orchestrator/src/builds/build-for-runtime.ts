@@ -1,4 +1,6 @@
 /** Which artifact a machine of a runtime is started from. */
+
+import { RUNTIME_NAMES } from "@sandlot/domain";
 import {
   type ArtifactStore,
   type BuildManifest,
@@ -7,7 +9,6 @@ import {
   variantId,
 } from "@sandlot/storage";
 import { nodeFaults } from "../faults";
-import { RUNTIME_NAMES } from "../runtimes/runtimes";
 import { loadBuild } from "./load-build";
 
 /** Of a build, and all that was baked of it: they are removed together. */

@@ -3,10 +3,10 @@ import { chmodSync, closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { fromJsonString, toJsonString } from "@bufbuild/protobuf";
 import { type SandboxConfig, SandboxConfigSchema } from "@sandlot/contracts/orchestrator";
+import type { RuntimeName } from "@sandlot/domain";
 import type { BuildOrigin } from "../builds/build-origin";
 import type { MachineShape } from "../config";
 import type { MachineRecipe } from "../guests/machine-recipe";
-import type { RuntimeName } from "../runtimes/runtimes";
 import { SCHEMA_STEPS } from "./schema";
 
 /**

@@ -1,12 +1,13 @@
 import type { BuildMachines } from "@sandlot/builder";
 import type { ServiceInfoStatus } from "@sandlot/contracts/info";
+import type { RuntimeName } from "@sandlot/domain";
 import type { Runtime, RuntimeProbe } from "@sandlot/runtime-contract";
 import type { OrchestratorConfig } from "../config";
 import type { NodeSlots } from "../egress/node-slots";
 import type { Garbage } from "../garbage/garbage";
 import type { HostMeter, MachineInfo } from "../info/host-metrics";
 import type { Recorder } from "../observing/recorder";
-import type { RuntimeName, Runtimes } from "../runtimes/runtimes";
+import type { Runtimes } from "../runtimes/runtimes";
 import type { Sandboxes } from "../sandboxes/sandboxes";
 
 /** What the routes work with. */

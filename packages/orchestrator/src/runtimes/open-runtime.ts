@@ -1,5 +1,6 @@
 /** How each runtime is started on this host. */
 import { join } from "node:path";
+import type { RuntimeName } from "@sandlot/domain";
 import { systemClock } from "@sandlot/lifetime";
 import { startContainerRuntime } from "@sandlot/runtime-container";
 import type { Runtime } from "@sandlot/runtime-contract";
@@ -8,7 +9,6 @@ import type { Logger } from "@sandlot/telemetry";
 import type { OrchestratorConfig } from "../config";
 import { nodeFaults } from "../faults";
 import { openFirecracker } from "./open-firecracker";
-import type { RuntimeName } from "./runtimes";
 
 export type OpenRuntime = (name: RuntimeName, config: OrchestratorConfig, logger: Logger) => Promise<Runtime>;
 

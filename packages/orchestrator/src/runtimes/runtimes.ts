@@ -3,8 +3,6 @@ import type { RuntimeName } from "@sandlot/domain";
 import type { Runtime } from "@sandlot/runtime-contract";
 import { nodeFaults } from "../faults";
 
-export { isRuntimeName, RUNTIME_NAMES, type RuntimeName } from "@sandlot/domain";
-
 const ISOLATION: { readonly [K in RuntimeName]: string } = {
   container:
     "shared kernel; own user, pid, mount, network, ipc, uts, time and cgroup namespaces, seccomp, limits on cpu, memory, processes and disk",

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "bun:test";
+import type { RuntimeName } from "@sandlot/domain";
 import { isFault } from "@sandlot/faults";
 import { silentLogger } from "@sandlot/telemetry";
 import { FakeRuntime } from "../../test/fakes/runtime";
 import { tempNode } from "../../test/fakes/temp-node";
 import { nodeFaults } from "../faults";
-import type { RuntimeName } from "./runtimes";
 import { startRuntimes } from "./start-runtimes";
 
 function opener(of: { usable?: boolean; acceleration?: "kvm" | "tcg"; missing?: RuntimeName[] }) {

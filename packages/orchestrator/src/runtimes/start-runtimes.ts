@@ -1,6 +1,7 @@
 /** Which runtimes this node has: what was asked for, what `auto` comes to here, and what machines of earlier runs need. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { RUNTIME_NAMES, type RuntimeName } from "@sandlot/domain";
 import { isFault } from "@sandlot/faults";
 import type { Runtime } from "@sandlot/runtime-contract";
 import type { Logger } from "@sandlot/telemetry";
@@ -8,7 +9,7 @@ import type { OrchestratorConfig } from "../config";
 import { Journal } from "../journal/journal";
 import { limits } from "../limits";
 import { type OpenRuntime, openRuntime } from "./open-runtime";
-import { RUNTIME_NAMES, type RuntimeName, Runtimes } from "./runtimes";
+import { Runtimes } from "./runtimes";
 
 type Parts = { readonly open: OpenRuntime; readonly hasKvm: () => boolean };
 

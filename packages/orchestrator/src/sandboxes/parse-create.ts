@@ -1,9 +1,9 @@
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import type { SandboxCreateRequest } from "@sandlot/contracts/orchestrator";
+import { isRuntimeName, RUNTIME_NAMES, type RuntimeName } from "@sandlot/domain";
 import type { MachineShape } from "../config";
 import { nodeFaults } from "../faults";
 import type { SandboxRecord } from "../journal/journal";
-import { isRuntimeName, RUNTIME_NAMES, type RuntimeName } from "../runtimes/runtimes";
 import { egressPolicyOf, withExplicitEgress } from "./egress-policy";
 
 export type CreateSandbox = {

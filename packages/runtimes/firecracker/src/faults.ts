@@ -26,10 +26,6 @@ export const firecrackerFaults = defineFaults("firecracker", {
     say: (f: { wanted: string; found: string }) => `the binary configured as ${f.wanted} says it is ${f.found}`,
   },
   network: { kind: "broken", say: (f: { reason: string }) => `the network of the machine: ${f.reason}` },
-  helper_failed: {
-    kind: "broken",
-    say: (f: { command: string; reason: string }) => `${f.command} failed: ${f.reason}`,
-  },
   /** A bug of ours, or a version with other rules: nothing was sent. */
   not_allowed: {
     kind: "broken",

@@ -37,3 +37,4 @@ export { type MappedRange, ProcessMemory } from "./memory/process-memory";
 export { applyDiff, DiffFile } from "./memory/read-diff";
 export { type BegunBase, beginBase, openPages, storedBytesOf } from "./memory/write-base";
 export { type WrittenDiff, writeDiff } from "./memory/write-diff";
+export { copySparsely, linkOrNot } from "./place-file";

@@ -1,24 +1,20 @@
 /** Large files where they are wanted: by a second name, or as a copy that takes no more room than it must. */
 import { link } from "node:fs/promises";
-import { firecrackerFaults } from "./faults";
+import { runTool } from "./run-tool";
 
-const PATH = "/usr/sbin:/sbin:/usr/bin:/bin";
-
-/** @returns false on another file system, where no link can be had */
+/** @returns false where no link can be had: on another file system, or of a file that has as many names as it may */
 export async function linkOrNot(from: string, to: string): Promise<boolean> {
   try {
     await link(from, to);
     return true;
   } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "EXDEV") return false;
+    const { code } = thrown as NodeJS.ErrnoException;
+    if (code === "EXDEV" || code === "EMLINK") return false;
     throw thrown;
   }
 }
 
-/** Shares its blocks where the file system can, and keeps holes where it cannot. @throws Fault `firecracker_helper_failed` with what cp said */
-export async function copySparsely(from: string, to: string): Promise<void> {
-  const line = ["cp", "--reflink=auto", "--sparse=always", "--", from, to];
-  const child = Bun.spawn(line, { stdin: "ignore", stdout: "ignore", stderr: "pipe", env: { PATH, LC_ALL: "C" } });
-  const [reason, exitCode] = await Promise.all([new Response(child.stderr).text(), child.exited]);
-  if (exitCode !== 0) throw firecrackerFaults.helper_failed({ command: "cp", reason: reason.trim() });
+/** Shares its blocks where the file system can, and keeps holes where it cannot. @throws Fault `microvm_disk_failed` with what cp said */
+export function copySparsely(from: string, to: string): Promise<void> {
+  return runTool(["cp", "--reflink=auto", "--sparse=always", "--", from, to]);
 }

@@ -1,9 +1,9 @@
 /** What Firecracker sees as its file system, laid out before the jailer closes it. */
 import { chmod, chown, link, mkdir, open, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { copySparsely, linkOrNot } from "@sandlot/runtime-microvm";
 import { INSIDE } from "../api/boot-requests";
 import type { MachinePlaces } from "../journal";
-import { copySparsely, linkOrNot } from "../place-file";
 
 const OTHERS_READ = 0o004;
 

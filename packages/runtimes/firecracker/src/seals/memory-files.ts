@@ -8,6 +8,7 @@ import {
   applyDiff,
   beginBase,
   DiffFile,
+  linkOrNot,
   openPages,
   PAGE_BYTES,
   type PageRun,
@@ -17,7 +18,6 @@ import {
 } from "@sandlot/runtime-microvm";
 import { dataRunsOf, FileTarget, uniteRuns } from "../disks/file-pages";
 import { limits } from "../limits";
-import { linkOrNot } from "../place-file";
 
 export const BASE_NAME = "memory";
 export const DIFF_NAME = "memory-diff";

@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { isFault } from "@sandlot/faults";
 import { machineFaults, type Seal, type SealedFile, type SealRequest } from "@sandlot/runtime-contract";
 import { type CheckedFiles, isThere, syncAndDigest, syncDirectory } from "@sandlot/runtime-host";
+import { copySparsely } from "@sandlot/runtime-microvm";
 import { planSnapshot } from "../api/boot-requests";
 import type { FirecrackerApi } from "../api/client";
 import { writeDiskDiff } from "../disks/own-disk";
 import type { MachinePlaces, MachineRecord } from "../journal";
 import { limits } from "../limits";
-import { copySparsely } from "../place-file";
 import { type About, processorsOf, SEAL_FORMAT } from "./about";
 import {
   ABOUT_NAME,

@@ -1,9 +1,17 @@
 /** Writes down what a stopped machine is apart from its disk: devices, and memory as a file or as what differs from one. */
-import { copyFile, link, stat, truncate, writeFile } from "node:fs/promises";
+import { copyFile, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { machineFaults, type SealedFile } from "@sandlot/runtime-contract";
 import { type ProcessRecord, syncAndDigest, syncDirectory } from "@sandlot/runtime-host";
-import { beginBase, PAGE_BYTES, ProcessMemory, storedBytesOf, writeDiff } from "@sandlot/runtime-microvm";
+import {
+  beginBase,
+  copySparsely,
+  linkOrNot,
+  PAGE_BYTES,
+  ProcessMemory,
+  storedBytesOf,
+  writeDiff,
+} from "@sandlot/runtime-microvm";
 import { type MappedMemory, readMapped } from "./mapped-memory";
 import { DEVICE_STATE_MAX_BYTES, formatSealedVm, SEAL_FILES, type VmHost, type VmShape } from "./seal-format";
 
@@ -99,16 +107,5 @@ async function finish(of: SealMemory, linked: MappedMemory | undefined): Promise
 
 /** From one file system to another only a copy can be had, as sparse as it was. */
 export async function linkOrCopy(from: string, to: string): Promise<void> {
-  try {
-    await link(from, to);
-  } catch (thrown) {
-    const { code } = thrown as NodeJS.ErrnoException;
-    if (code !== "EXDEV" && code !== "EMLINK") throw thrown;
-    const child = Bun.spawn(["cp", "--sparse=always", "--reflink=auto", from, to], {
-      stdout: "ignore",
-      stderr: "pipe",
-    });
-    const [said, exitCode] = await Promise.all([new Response(child.stderr).text(), child.exited]);
-    if (exitCode !== 0) throw new Error(`cp: ${said.trim()}`);
-  }
+  if (!(await linkOrNot(from, to))) await copySparsely(from, to);
 }
