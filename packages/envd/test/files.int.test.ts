@@ -337,6 +337,23 @@ describe("GET /files", () => {
     await until(() => openFds(envd.pid) <= before + 1, "descriptors closed");
   }, 60_000);
 
+  it("answers for a file that is rewritten all the time with what is in it at the moment", async () => {
+    const writer = Bun.spawn(["sh", "-c", 'while :; do echo 0123456789 > "$0"; done', home("tick")]);
+    try {
+      await until(() => existsSync(home("tick")), "the first line");
+      for (const coding of ["gzip", "identity"]) {
+        const headers = { "accept-encoding": coding };
+        for (let round = 0; round < 300; round += 1) {
+          const response = await get(envd, home("tick"), { headers, user: "root" });
+          expect([response.status, ["", "0123456789\n"].includes(await response.text())]).toEqual([200, true]);
+        }
+      }
+    } finally {
+      writer.kill("SIGKILL");
+      await writer.exited;
+    }
+  });
+
   it("answers HEAD without a body", async () => {
     const response = await get(envd, "big.txt", { method: "HEAD" });
     expect([response.status, await response.text()]).toEqual([200, ""]);

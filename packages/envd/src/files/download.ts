@@ -10,7 +10,7 @@ import { GZIP_TRIAL_BYTES, WHOLE_ANSWER_BYTES } from "./limits";
 import { multipartRanges } from "./multipart-ranges";
 import { type OpenFile, openForReading } from "./open-file";
 import { type ByteRange, planAnswer } from "./ranges";
-import { bodyOf, readRange, readUnsized, streamRange } from "./read-file";
+import { bodyOf, readRange, readUnsized, streamRange, streamUpTo } from "./read-file";
 import { fileUser, pathFor } from "./request";
 import { checkFileAccess } from "./signature";
 
@@ -55,7 +55,7 @@ async function answerFile(of: Download): Promise<Response> {
   if (of.coding === "gzip" && (await isWorthIt(of, sizeBytes))) {
     of.headers.set("content-type", typeByExtension(of.path) ?? "application/octet-stream");
     of.headers.set("content-encoding", "gzip");
-    return new Response(handOver(of, gzipped(streamRange(of.file.fd, whole))), { headers: of.headers });
+    return new Response(handOver(of, gzipped(streamUpTo(of.file.fd, whole))), { headers: of.headers });
   }
   const mtimeMs = Number(of.file.stat.mtimeMs);
   of.headers.set("accept-ranges", "bytes");

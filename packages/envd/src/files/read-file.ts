@@ -20,17 +20,27 @@ export async function readRange(fd: number, { from, length }: ByteRange): Promis
   return buffer.subarray(0, got);
 }
 
+/** A range in chunks, or less of it: a file that was rewritten meanwhile may end earlier. For a reader who was promised no length. */
+export async function* streamUpTo(fd: number, { from, length }: ByteRange): AsyncGenerator<Buffer> {
+  for (let sent = 0; sent < length; ) {
+    const chunk = await readRange(fd, { from: from + sent, length: Math.min(CHUNK_BYTES, length - sent) });
+    if (chunk.length === 0) return;
+    sent += chunk.length;
+    yield chunk;
+  }
+}
+
 /**
  * A range in chunks. A file that has become shorter meanwhile is an error: the reader was promised more, and a cut
  * connection tells it so.
  */
-export async function* streamRange(fd: number, { from, length }: ByteRange): AsyncGenerator<Buffer> {
-  for (let sent = 0; sent < length; ) {
-    const chunk = await readRange(fd, { from: from + sent, length: Math.min(CHUNK_BYTES, length - sent) });
-    if (chunk.length === 0) throw new Error("the file became shorter while it was sent");
+export async function* streamRange(fd: number, range: ByteRange): AsyncGenerator<Buffer> {
+  let sent = 0;
+  for await (const chunk of streamUpTo(fd, range)) {
     sent += chunk.length;
     yield chunk;
   }
+  if (sent < range.length) throw new Error("the file became shorter while it was sent");
 }
 
 /**
