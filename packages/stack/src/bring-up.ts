@@ -3,6 +3,7 @@ import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } 
 import { join } from "node:path";
 import { ensureInstallation, migrate, openDatabase, registerTemplateBuild } from "@sandlot/db";
 import { isPortFree } from "@sandlot/host";
+import { sleep } from "@sandlot/lifetime";
 import { ensureAuthority } from "@sandlot/names";
 import { ensureBase } from "./base/build";
 import { BASE_SHAPE, ENVD_VERSION, installBase } from "./base/install";
@@ -14,6 +15,7 @@ import { installGuestLayer } from "./guest-layer";
 import { nameOf, requireFitHost, requireFitNetwork } from "./host/fitness";
 import { findHostCertificates, findHostProxies, type GuestProxies } from "./host/guest-trust";
 import { ensurePackages } from "./host/packages";
+import { PORT_CHECK_GAP_MS, PORT_FREE_WITHIN_MS } from "./limits";
 import { CHECKOUT, type DataPaths, DIST, pathsOf } from "./paths";
 import type { Progress } from "./progress";
 import { ensureSecrets, type Secrets } from "./secrets";
@@ -45,7 +47,7 @@ export async function bringUp(of: BringUp): Promise<void> {
   const paths = pathsOf(settings.dataDir);
   const host = await requireFitHost();
   progress.say("host", `${nameOf(host.osRelease)}, Linux ${host.kernel}, ${host.arch}`);
-  await requireFreePorts(settings, paths);
+  await requireFreePorts(settings, paths, signal);
   for (const dir of [paths.root, paths.run, paths.logs, paths.artifacts, paths.node])
     mkdirSync(dir, { recursive: true });
   mkdirSync(paths.buildCache, { recursive: true });
@@ -130,14 +132,17 @@ function hostOfPort(name: PortName, { host, dnsHost }: Settings): string {
 
 const OPEN_PORTS: ReadonlySet<PortName> = new Set(["api", "proxy", "tls", "ssh", "docker"]);
 
-/** @throws Fault `stack_port_taken` */
-async function requireFreePorts(settings: Settings, paths: DataPaths): Promise<void> {
+/** What was killed gives its ports back when its last thread has ended. @throws Fault `stack_port_taken` */
+async function requireFreePorts(settings: Settings, paths: DataPaths, signal?: AbortSignal): Promise<void> {
   const isOurs = ownPorts(paths);
+  const endMs = performance.now() + PORT_FREE_WITHIN_MS;
   for (const [name, { flag, what }] of Object.entries(PORTS)) {
     const port = settings.ports[name as PortName];
     const host = hostOfPort(name as PortName, settings);
-    if (!isOurs(name as PortName) && !(await isPortFree(port, host)))
-      throw stackFaults.port_taken({ port, what, flag });
+    while (!isOurs(name as PortName) && !(await isPortFree(port, host))) {
+      if (performance.now() > endMs) throw stackFaults.port_taken({ port, what, flag });
+      await sleep(PORT_CHECK_GAP_MS, signal);
+    }
   }
 }
 

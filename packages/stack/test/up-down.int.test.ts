@@ -76,6 +76,9 @@ describe("an installation", () => {
   it(
     "comes up, and a second up says so at once",
     async () => {
+      // A port whose owner is still ending is waited for.
+      const ending = createServer().listen(Number(base[1]), "127.0.0.1");
+      setTimeout(() => ending.close(), 1_000);
       const first = await sandlot("up", "--detach", ...base);
       expect(first).toMatchObject({ code: 0, err: "" });
       expect(first.out).toContain("isolation: container: shared kernel");

@@ -11,6 +11,15 @@ export const hostFaults = defineFaults("host", {
     say: (f: { server: string; waitedMs: number; log: string }) =>
       `${f.server} did not answer within ${Math.round(f.waitedMs / 1000)} s; its log is ${f.log}`,
   },
+  server_ended: {
+    kind: "unavailable",
+    say: (f: { server: string; log: string }) => `${f.server} ended as soon as it was started; its log is ${f.log}`,
+  },
+  directory_in_use: {
+    kind: "unavailable",
+    say: (f: { directory: string; pids: string }) =>
+      `processes of an earlier server do not end and still work in ${f.directory}: ${f.pids}`,
+  },
   directory_closed: {
     kind: "precondition",
     say: (f: { directory: string; user: string }) =>

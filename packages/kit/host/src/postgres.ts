@@ -1,5 +1,15 @@
 /** The distribution's PostgreSQL as a private child: own directory, own account, loopback only, adopted when it lives. */
-import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { sleep } from "@sandlot/lifetime";
 import { hostFaults } from "./faults";
@@ -10,9 +20,8 @@ const BINARIES = "/usr/lib/postgresql";
 const ACCOUNT = "postgres";
 /** First start replays nothing, but a start after a crash may replay a while. */
 const READY_WITHIN_MS = 60_000;
-/** While backends of a killed server still hold its shared memory, the next one ends at once; they need a moment. */
-const BOOT_ATTEMPTS = 6;
-const BOOT_GAP_MS = 500;
+/** Backends of a killed server end when they notice, once what they write has reached the disk. */
+const RELEASED_WITHIN_MS = 60_000;
 
 export type PrivatePostgres = {
   readonly url: string;
@@ -50,17 +59,28 @@ export function postgresBinaries(dir?: string): string {
 /**
  * Starts or adopts the server, and makes the database `sandlot` in it.
  * @returns its URL with the password in it
- * @throws Fault `host_server_missing`, `host_server_not_ready`, `host_directory_closed`, `host_command_failed`
+ * @throws Fault `host_server_missing`, `host_directory_in_use`, `host_server_ended`, `host_server_not_ready`,
+ * `host_directory_closed`, `host_command_failed`
  */
 export async function startPostgres(of: PostgresOptions): Promise<PrivatePostgres> {
   const bin = postgresBinaries(of.dir);
-  const adopted = runningPostgres(of.dir);
-  if (adopted !== undefined && adopted.port !== of.port) await endPostgres(adopted.mark);
-  const mark = adopted?.port === of.port ? adopted.mark : await bootUntilReady(bin, of);
-  if (adopted?.port === of.port) await untilReady(bin, of, mark);
+  const adopted = await adopt(bin, of);
+  const mark = adopted ?? (await bootPostgres(bin, of));
+  if (adopted === undefined) {
+    if (!(await isReady(bin, of, mark))) throw hostFaults.server_ended({ server: "PostgreSQL", log: of.logPath });
+    await makeDatabase(bin, of);
+  }
   const url = `postgres://sandlot:${of.password}@127.0.0.1:${of.port}/sandlot?sslmode=disable`;
-  if (adopted === undefined) await makeDatabase(bin, of);
-  return { url, mark, wasAdopted: adopted?.port === of.port, stop: () => endPostgres(mark) };
+  return { url, mark, wasAdopted: adopted !== undefined, stop: () => endPostgres(mark) };
+}
+
+/** What runs on the directory, once it answers; undefined where it ends meanwhile, as one does that was just killed. */
+async function adopt(bin: string, of: PostgresOptions): Promise<ProcessMark | undefined> {
+  const running = runningPostgres(of.dir);
+  if (running === undefined) return undefined;
+  if (running.port === of.port) return (await isReady(bin, of, running.mark)) ? running.mark : undefined;
+  await endPostgres(running.mark);
+  return undefined;
 }
 
 /** The server that runs on `dir`, by its own pid file; a stale file does not count. */
@@ -83,25 +103,38 @@ export async function stopPostgres(dir: string): Promise<void> {
   if (running !== undefined) await endPostgres(running.mark);
 }
 
-async function bootUntilReady(bin: string, of: PostgresOptions): Promise<ProcessMark> {
-  for (let attempt = 1; ; attempt += 1) {
-    const mark = await bootPostgres(bin, of);
-    try {
-      await untilReady(bin, of, mark);
-      return mark;
-    } catch (thrown) {
-      if (attempt === BOOT_ATTEMPTS || isRunning(mark)) throw thrown;
-      await sleep(BOOT_GAP_MS);
-    }
+/** Waits until nothing of a killed server works in `dir`, and takes away what it would have removed itself. */
+async function release(dir: string, socketDir: string): Promise<void> {
+  const startMs = performance.now();
+  for (let gapMs = 10; ; gapMs = Math.min(gapMs * 1.5, 200)) {
+    const pids = processesIn(dir);
+    if (pids.length === 0) break;
+    if (performance.now() - startMs > RELEASED_WITHIN_MS)
+      throw hostFaults.directory_in_use({ directory: dir, pids: pids.join(" ") });
+    await sleep(gapMs);
   }
+  // The next server would take its predecessor's pid for a server that runs, as long as nobody has reaped that.
+  rmSync(join(dir, "postmaster.pid"), { force: true });
+  const locks = socketDir === "" ? [] : readdirSync(socketDir).filter((name) => name.endsWith(".lock"));
+  for (const name of locks) rmSync(join(socketDir, name), { force: true });
+}
+
+/** Each process of a server works in its directory; a person's shell that is there too does not count. */
+function processesIn(dir: string): string[] {
+  const real = realpathSync(dir);
+  const isOfServer = (pid: string): boolean =>
+    readLink(`/proc/${pid}/cwd`) === real && readText(`/proc/${pid}/comm`) === "postgres\n";
+  return readdirSync("/proc").filter((name) => /^\d+$/.test(name) && isOfServer(name));
 }
 
 async function bootPostgres(bin: string, of: PostgresOptions): Promise<ProcessMark> {
   const [uid, gid] = await accountOf(ACCOUNT);
-  if (!existsSync(join(of.dir, "PG_VERSION"))) await makeCluster(bin, of, uid, gid);
+  const socketDir = socketDirOf(of, uid, gid);
+  if (existsSync(join(of.dir, "PG_VERSION"))) await release(of.dir, socketDir);
+  else await makeCluster(bin, of, uid, gid);
   const settings = [
     "listen_addresses=127.0.0.1",
-    `unix_socket_directories=${socketDirOf(of, uid, gid)}`,
+    `unix_socket_directories=${socketDir}`,
     "max_connections=100",
     "shared_buffers=64MB",
     "dynamic_shared_memory_type=mmap",
@@ -148,13 +181,15 @@ function socketDirOf(of: PostgresOptions, uid: number, gid: number): string {
   return of.socketDir;
 }
 
-async function untilReady(bin: string, of: PostgresOptions, mark: ProcessMark): Promise<void> {
+/** Waits until it answers. @returns false when it has ended instead */
+async function isReady(bin: string, of: PostgresOptions, mark: ProcessMark): Promise<boolean> {
   const startMs = performance.now();
   for (let gapMs = 20; ; gapMs = Math.min(gapMs * 1.5, 200)) {
     const ask = await tryRun([join(bin, "pg_isready"), "-q", "-h", "127.0.0.1", "-p", String(of.port)]);
-    if (ask.exitCode === 0) return;
+    if (!isRunning(mark)) return false;
+    if (ask.exitCode === 0) return true;
     const waitedMs = performance.now() - startMs;
-    if (!isRunning(mark) || waitedMs > READY_WITHIN_MS) {
+    if (waitedMs > READY_WITHIN_MS) {
       throw hostFaults.server_not_ready({ server: "PostgreSQL", waitedMs, log: of.logPath });
     }
     await sleep(gapMs);
@@ -180,6 +215,14 @@ export async function accountOf(name: string): Promise<[uid: number, gid: number
     throw hostFaults.server_missing({ server: `the account ${name}`, cure: "install its package" });
   const fields = row.split(":");
   return [Number(fields[2]), Number(fields[3])];
+}
+
+function readLink(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
 }
 
 function readText(path: string): string | undefined {

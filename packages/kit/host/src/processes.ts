@@ -1,31 +1,21 @@
 /** A process named so that a recycled pid is never taken for it, and ending one for sure. */
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { sleep } from "@sandlot/lifetime";
+import { readProcessStat } from "@sandlot/linux";
 
 /** Pid, start time in clock ticks since boot, and which boot. Survives the process that wrote it down. */
 export type ProcessMark = { readonly pid: number; readonly startTicks: string; readonly bootId: string };
 
 const bootId = (): string => readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
 
-/** State letter and start time from /proc/<pid>/stat; the name in brackets may hold anything, so read behind it. */
-function readStat(pid: number): { state: string; startTicks: string } | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return { state: fields[0] ?? "", startTicks: fields[19] ?? "" };
-  } catch {
-    return undefined;
-  }
-}
-
-/** The mark of a running process; undefined when there is none, or only a zombie. */
+/** The mark of a running process; undefined when there is none, or only what nobody has reaped yet. */
 export function markOf(pid: number): ProcessMark | undefined {
-  const stat = readStat(pid);
-  if (stat === undefined || stat.state === "Z" || stat.state === "X") return undefined;
+  const stat = readProcessStat(pid);
+  if (stat === undefined || stat.hasEnded) return undefined;
   return { pid, startTicks: stat.startTicks, bootId: bootId() };
 }
 
-/** Whether exactly the marked process still runs. A zombie does not. */
+/** Whether exactly the marked process still runs. */
 export function isRunning(mark: ProcessMark): boolean {
   const now = markOf(mark.pid);
   return now !== undefined && now.startTicks === mark.startTicks && now.bootId === mark.bootId;

@@ -33,7 +33,7 @@ export type RedisOptions = {
 
 /**
  * Starts or adopts the server. Its URL carries the password.
- * @throws Fault `host_server_missing`, `host_server_not_ready`, `host_command_failed`
+ * @throws Fault `host_server_missing`, `host_server_ended`, `host_server_not_ready`, `host_command_failed`
  */
 export async function startRedis(of: RedisOptions): Promise<PrivateRedis> {
   if (!existsSync(PROGRAM))
@@ -89,7 +89,8 @@ async function untilReady(of: RedisOptions, mark: ProcessMark): Promise<void> {
   const startMs = performance.now();
   for (let gapMs = 10; !(await answers(of.port, of.password)); gapMs = Math.min(gapMs * 1.5, 200)) {
     const waitedMs = performance.now() - startMs;
-    if (!isRunning(mark) || waitedMs > READY_WITHIN_MS) {
+    if (!isRunning(mark)) throw hostFaults.server_ended({ server: "Redis", log: of.logPath });
+    if (waitedMs > READY_WITHIN_MS) {
       throw hostFaults.server_not_ready({ server: "Redis", waitedMs, log: of.logPath });
     }
     await sleep(gapMs);

@@ -1,6 +1,7 @@
 /** What an installation has left on its host: found by its tag and its data directory, never by asking its services. */
 import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
+import { readProcessStat } from "@sandlot/linux";
 import { tryRun } from "./spawn";
 
 export type Residue = { readonly kind: ResidueKind; readonly name: string };
@@ -67,8 +68,7 @@ function ancestry(): Set<number> {
   const seen = new Set<number>([process.pid]);
   for (let pid = process.ppid; pid > 0 && !seen.has(pid); ) {
     seen.add(pid);
-    const stat = readText(`/proc/${pid}/stat`);
-    pid = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1] ?? 0);
+    pid = readProcessStat(pid)?.parentPid ?? 0;
   }
   return seen;
 }

@@ -22,6 +22,7 @@ export { NftSets, type SetContent } from "./nft-sets";
 export { type SyscallName, syscallNumber } from "./numbers";
 export { withOomScore } from "./oom-score";
 export { makePipe, type Pipe, setNonBlocking, writeSome } from "./pipes";
+export { type ProcessStat, parseProcessStat, readProcessStat } from "./process-stat";
 export { openPty, type Pty, type PtySize, resizePty } from "./pty";
 export { type DataRun, dataRuns } from "./sparse";
 export { cString, isErrno, type SyscallArg, SyscallError, syscall, trySyscall } from "./syscall";

@@ -1,6 +1,7 @@
 /** A machine's processes on the host's side: noted by pid and start time, so that they are known for good. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { readProcessStat } from "@sandlot/linux";
 
 export type ProcessRecord = { readonly pid: number; readonly startTime: string };
 
@@ -11,11 +12,10 @@ export async function readProcess(dir: string, name: string): Promise<ProcessRec
   return pid === undefined || startTime === undefined ? undefined : { pid: Number(pid), startTime };
 }
 
-/** True while that very process runs; one that only waits to be reaped has ended. */
-export async function isAlive(process: ProcessRecord): Promise<boolean> {
-  const text = await readFile(`/proc/${process.pid}/stat`, "utf8").catch(() => "");
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  return fields[19] === process.startTime && fields[0] !== "Z" && fields[0] !== "X";
+/** True while any thread of that very process runs; one that only waits to be reaped has ended. */
+export async function isAlive({ pid, startTime }: ProcessRecord): Promise<boolean> {
+  const stat = readProcessStat(pid);
+  return stat?.startTicks === startTime && !stat.hasEnded;
 }
 
 /** `oomKills` are those that a guest's own kernel told of. */

@@ -1,5 +1,6 @@
 /** The memory of another process, seen from outside through /proc. Needs the right to trace it; the process must stand still. */
 import { closeSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
+import { readProcessStat } from "@sandlot/linux";
 import { microvmFaults } from "../faults";
 import { addOwnPages, ENTRY_BYTES } from "./pagemap";
 import { PAGE_BYTES, type PageRun, type PageSource, type PageTarget } from "./pages";
@@ -32,7 +33,7 @@ export class ProcessMemory implements PageSource, PageTarget, Disposable {
       throw thrown;
     }
     // What is open now stays that process's, whoever gets its number later.
-    if (range.startTime === undefined || startTimeOf(range.pid) === range.startTime) return;
+    if (range.startTime === undefined || readProcessStat(range.pid)?.startTicks === range.startTime) return;
     this[Symbol.dispose]();
     throw microvmFaults.memory_unreachable({ pid: range.pid, reason: "another process has its number" });
   }
@@ -79,15 +80,6 @@ export class ProcessMemory implements PageSource, PageTarget, Disposable {
   /** A process that dies meanwhile answers with less, or nothing. */
   #whole(bytes: number, wanted: number): void {
     if (bytes !== wanted) throw microvmFaults.memory_unreachable({ pid: this.#range.pid, reason: "it ended" });
-  }
-}
-
-function startTimeOf(pid: number): string | undefined {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, "latin1");
-    return text.slice(text.lastIndexOf(")") + 2).split(" ")[19];
-  } catch {
-    return undefined;
   }
 }
 
