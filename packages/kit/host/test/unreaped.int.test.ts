@@ -31,7 +31,8 @@ test("a PostgreSQL that was killed starts again while nobody has reaped its proc
   const withSocket = { ...options, socketDir: join(dir, "socket"), isDurable: false };
   for (let round = 0; round < 2; round += 1) {
     await startElsewhere(withSocket);
-    const { pid } = runningPostgres(options.dir)?.mark ?? { pid: 0 };
+    const pid = runningPostgres(options.dir)?.mark.pid;
+    if (pid === undefined) throw new Error("it does not run");
     process.kill(pid, "SIGKILL");
     const again = await startPostgres(withSocket);
     expect(again.wasAdopted).toBe(false);
