@@ -100,9 +100,9 @@ export class ContainerMachine implements Machine {
     return this.#life.end();
   }
 
-  /** Tells init, as the machine's own root could. */
-  signalInit(signal: NodeJS.Signals): void {
-    process.kill(this.#parts.init.pid, signal);
+  /** The host's number for the machine's first process. */
+  get initPid(): number {
+    return this.#parts.init.pid;
   }
 
   isAlive(): Promise<boolean> {

@@ -6,6 +6,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { release } from "node:os";
 import { join } from "node:path";
+import { sleep } from "@sandlot/lifetime";
 import type { ContainerRuntimeConfig } from "./config";
 import { limits } from "./limits";
 import type { ContainerMachine } from "./machine";
@@ -18,6 +19,8 @@ type Prover = {
   readonly start: (request: StartRequest) => Promise<ContainerMachine>;
   readonly signal: AbortSignal;
 };
+
+const CONNECTED_GAP_MS = 2;
 
 /** @returns why memory cannot be sealed and what cures it; undefined when it can */
 export async function proveMemorySeals(of: Prover): Promise<string | undefined> {
@@ -71,8 +74,9 @@ async function tryOnce(of: Prover, directory: string): Promise<void> {
   const first = await of.start(request);
   let memory: Awaited<ReturnType<ContainerMachine["seal"]>>["memory"];
   try {
-    await first.freeze();
     const bound = AbortSignal.any([of.signal, AbortSignal.timeout(limits.proofMs)]);
+    await untilConnected(first.initPid, bound);
+    await first.freeze();
     memory = (await first.seal({ directory, memory: true }, bound)).memory;
   } finally {
     await first.end();
@@ -85,11 +89,21 @@ async function tryOnce(of: Prover, directory: string): Promise<void> {
     restore: { directory: join(directory, "memory"), memory, identity: "new" },
   });
   try {
-    second.signalInit("SIGTERM");
+    process.kill(second.initPid, "SIGTERM");
     const late = Bun.sleep(limits.proofMs).then(() => undefined);
     const end = await Promise.race([second.ended, late]);
     if (end?.exitCode !== 0) throw new Error(`a connection did not go on (${end?.exitCode ?? "no answer"})`);
   } finally {
     await second.end();
   }
+}
+
+/** Sealed in the middle of connecting it would lose the connection, and wait for it for ever: on a busy host that is long enough. */
+async function untilConnected(initPid: number, signal: AbortSignal): Promise<void> {
+  while (!holdsConnection(await readFile(`/proc/${initPid}/net/tcp`, "utf8"))) await sleep(CONNECTED_GAP_MS, signal);
+}
+
+/** @param tcp as /proc/<pid>/net/tcp has it; one side of the connection has two bytes that nobody has read */
+export function holdsConnection(tcp: string): boolean {
+  return /^\s*\d+: \S+ \S+ 01 [0-9A-F]{8}:00000002 /m.test(tcp);
 }
