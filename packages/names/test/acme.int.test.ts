@@ -57,16 +57,21 @@ esac
 `,
   );
   chmodSync(join(dir, "hook"), 0o755);
+  await untilAnswered(directoryUrl(), { ca: readFileSync(`${dir}/ca.pem`, "utf8") });
+  await untilAnswered(`http://127.0.0.1:${challenges}/`);
+}, 120_000);
+
+async function untilAnswered(url: string, tls: { ca?: string } = {}): Promise<void> {
   for (let left = 600; left > 0; left -= 1) {
-    const isUp = await fetch(directoryUrl(), { tls: { ca: readFileSync(`${dir}/ca.pem`, "utf8") } }).then(
-      ({ ok }) => ok,
+    const isUp = await fetch(url, { tls }).then(
+      () => true,
       () => false,
     );
     if (isUp) return;
     await Bun.sleep(100);
   }
-  throw new Error("pebble did not come up");
-}, 120_000);
+  throw new Error(`nobody answers at ${url}`);
+}
 
 afterAll(() => {
   for (const child of children) child.kill();

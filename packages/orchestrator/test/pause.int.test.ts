@@ -17,8 +17,16 @@ const resumed = (id: string, buildId: string, more: { filesystemBoot?: boolean }
   createRequest(id, { ...SIZE, buildId, snapshot: true, envVars: {} }, more);
 const TICKER =
   "(n=0; while :; do n=$((n+1)); echo $n > /root/ticks; sleep 0.02; done) >/dev/null 2>&1 & echo $! > /root/pid; sleep 0.1";
-const TICKS =
-  "a=$(cat /root/ticks); sleep 0.2; b=$(cat /root/ticks); [ $b -gt $a ] && echo $a $b; kill -0 $(cat /root/pid) && echo alive";
+// The file is empty for a moment at each tick.
+const TICKS = `
+  a=$(cat /root/ticks)
+  for try in $(seq 100); do
+    sleep 0.1
+    b=$(cat /root/ticks)
+    [ -n "$a" ] || a=$b
+    if [ "\${b:-0}" -gt "\${a:-0}" ]; then echo $a $b; break; fi
+  done
+  kill -0 $(cat /root/pid) && echo alive`;
 
 const listed = async (node: RealNode) =>
   (await node.sandboxes.list({})).sandboxes.map(({ config }) => config?.sandboxId);
