@@ -1,6 +1,6 @@
 /** Where Debian's archive is from here: the host's own mirror if it has one, else what mmdebstrap itself knows. */
-import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { list, readText } from "./reads";
 
 /** One-line sources of a suite, its updates and its security fixes; none on a host that has no mirror of Debian. */
 export function debianSources(suite: string, hostSources: readonly string[] = readHostSources()): string[] {
@@ -38,20 +38,4 @@ function readHostSources(): string[] {
 
 function trim(uri: string): string {
   return uri.replace(/\/$/, "");
-}
-
-function list(dir: string): string[] {
-  try {
-    return readdirSync(dir).sort();
-  } catch {
-    return [];
-  }
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return "";
-  }
 }

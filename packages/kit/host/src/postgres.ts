@@ -1,19 +1,10 @@
 /** The distribution's PostgreSQL as a private child: own directory, own account, loopback only, adopted when it lives. */
-import {
-  chownSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  realpathSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { chownSync, existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { sleep } from "@sandlot/lifetime";
 import { hostFaults } from "./faults";
 import { endProcess, isRunning, markOf, type ProcessMark } from "./processes";
+import { list, readLink, readText } from "./reads";
 import { inherited, run, spawnDetached, tryRun } from "./spawn";
 
 const BINARIES = "/usr/lib/postgresql";
@@ -45,12 +36,12 @@ export type PostgresOptions = {
 
 /** Newest installed version, or the one that made `dir`. @throws Fault `host_server_missing` */
 export function postgresBinaries(dir?: string): string {
-  const made = dir === undefined ? undefined : readText(join(dir, "PG_VERSION"))?.trim();
-  const versions = existsSync(BINARIES) ? readdirSync(BINARIES).filter((name) => /^\d+$/.test(name)) : [];
-  const version = made ?? versions.sort((a, b) => Number(b) - Number(a))[0];
+  const made = dir === undefined ? "" : readText(join(dir, "PG_VERSION")).trim();
+  const versions = list(BINARIES).filter((name) => /^\d+$/.test(name));
+  const version = made !== "" ? made : versions.sort((a, b) => Number(b) - Number(a))[0];
   const bin = join(BINARIES, version ?? "none", "bin");
   if (version === undefined || !existsSync(join(bin, "postgres"))) {
-    const cure = made === undefined ? "install the package postgresql" : `install the package postgresql-${made}`;
+    const cure = made === "" ? "install the package postgresql" : `install the package postgresql-${made}`;
     throw hostFaults.server_missing({ server: "PostgreSQL", cure });
   }
   return bin;
@@ -85,12 +76,12 @@ async function adopt(bin: string, of: PostgresOptions): Promise<ProcessMark | un
 
 /** The server that runs on `dir`, by its own pid file; a stale file does not count. */
 export function runningPostgres(dir: string): { mark: ProcessMark; port: number } | undefined {
-  const lines = readText(join(dir, "postmaster.pid"))?.split("\n");
-  const mark = lines?.[0] === undefined ? undefined : markOf(Number(lines[0]));
+  const [pid = "", , , port] = readText(join(dir, "postmaster.pid")).split("\n");
+  const mark = pid === "" ? undefined : markOf(Number(pid));
   if (mark === undefined) return undefined;
   // A recycled pid has another command line.
-  if (!(readText(`/proc/${mark.pid}/cmdline`) ?? "").split("\0").includes(dir)) return undefined;
-  return { mark, port: Number(lines?.[3] ?? 0) };
+  if (!readText(`/proc/${mark.pid}/cmdline`).split("\0").includes(dir)) return undefined;
+  return { mark, port: Number(port ?? 0) };
 }
 
 /** "Fast" shutdown; on a deadline "immediate", which only costs a replay at the next start. */
@@ -115,7 +106,7 @@ async function release(dir: string, socketDir: string): Promise<void> {
   }
   // The next server would take its predecessor's pid for a server that runs, as long as nobody has reaped that.
   rmSync(join(dir, "postmaster.pid"), { force: true });
-  const locks = socketDir === "" ? [] : readdirSync(socketDir).filter((name) => name.endsWith(".lock"));
+  const locks = list(socketDir).filter((name) => name.endsWith(".lock"));
   for (const name of locks) rmSync(join(socketDir, name), { force: true });
 }
 
@@ -124,7 +115,7 @@ function processesIn(dir: string): string[] {
   const real = realpathSync(dir);
   const isOfServer = (pid: string): boolean =>
     readLink(`/proc/${pid}/cwd`) === real && readText(`/proc/${pid}/comm`) === "postgres\n";
-  return readdirSync("/proc").filter((name) => /^\d+$/.test(name) && isOfServer(name));
+  return list("/proc").filter((name) => /^\d+$/.test(name) && isOfServer(name));
 }
 
 async function bootPostgres(bin: string, of: PostgresOptions): Promise<ProcessMark> {
@@ -215,20 +206,4 @@ export async function accountOf(name: string): Promise<[uid: number, gid: number
     throw hostFaults.server_missing({ server: `the account ${name}`, cure: "install its package" });
   const fields = row.split(":");
   return [Number(fields[2]), Number(fields[3])];
-}
-
-function readLink(path: string): string | undefined {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return undefined;
-  }
-}
-
-function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return undefined;
-  }
 }

@@ -1,7 +1,7 @@
 /** What an installation has left on its host: found by its tag and its data directory, never by asking its services. */
-import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { readProcessStat } from "@sandlot/linux";
+import { list, readLink, readText } from "./reads";
 import { tryRun } from "./spawn";
 
 export type Residue = { readonly kind: ResidueKind; readonly name: string };
@@ -123,28 +123,4 @@ async function findLoops(dataDir: string | undefined): Promise<Residue[]> {
       const file = readText(`/sys/block/${name}/loop/backing_file`).trim();
       return isBelow(file, dataDir) ? [{ kind: "loop device" as const, name: `/dev/${name} ${file}` }] : [];
     });
-}
-
-function list(dir: string): string[] {
-  try {
-    return existsSync(dir) ? readdirSync(dir) : [];
-  } catch {
-    return [];
-  }
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return "";
-  }
-}
-
-function readLink(path: string): string {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return "";
-  }
 }
