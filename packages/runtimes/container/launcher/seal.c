@@ -24,6 +24,7 @@
 #define VIEW "/run/disk" /* the machine's disk, read-only, in our own mounts */
 #define HELPER_PID "/run/helper.pid"
 #define TRIES 3
+#define RUN_MS 10 /* and four times as long at the next try */
 #define GRACE_SECONDS 20u /* for CRIU to put the processes right again after it was told to stop */
 
 /* Makes a layer of what the machine has written, and ends. */
@@ -131,13 +132,17 @@ static int await_helper(pid_t pid, const char *freezer, unsigned seconds) {
     }
 }
 
-/* A thread that slipped into starting a program while CRIU took hold of the others: it gives up, and nothing has changed. */
-static bool may_try_again(const struct config *config, int status) {
+/* CRIU has given up, changed nothing, and may find it otherwise: a thread slipped into starting a program while CRIU took hold of
+ * the others; or one has asked the kernel something by netlink and is let run to read the answer, envd in its looks for ports say. */
+static bool may_try_again(const struct config *config, const char *freezer, int status, unsigned run_ms) {
     if (!WIFEXITED(status) || WEXITSTATUS(status) == 0) return false;
     char *path = format_path("%s/seal.log", config->machine_dir);
     char *text = read_small_file(path);
     free(path);
-    return text != NULL && strstr(text, "Unseizable non-zombie") != NULL;
+    if (text == NULL) return false;
+    if (strstr(text, "netlink: The socket has data to read") == NULL) return strstr(text, "Unseizable non-zombie") != NULL;
+    let_run(freezer, run_ms);
+    return true;
 }
 
 /* Writes all of it. Returns the wait status of what did. */
@@ -178,7 +183,7 @@ int seal_machine(const struct seal_request *request) {
     for (int tries = 0; tries < TRIES; tries++) {
         if (request->criu != NULL) make_sealable(&config, freezer, init);
         status = write_seal(&config, request, freezer, init);
-        if (!may_try_again(&config, status)) break;
+        if (!may_try_again(&config, freezer, status, RUN_MS << (2 * tries))) break;
     }
     if (request->criu != NULL) keep_criu_cache(request->criu_cache);
     char *journal = format_path("%s/seal.pid", config.machine_dir);

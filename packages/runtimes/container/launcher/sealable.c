@@ -123,6 +123,13 @@ static void await_no_start(const char *freezer) {
     }
 }
 
+void let_run(const char *freezer, unsigned ms) {
+    set_frozen(freezer, false);
+    usleep(ms * 1000);
+    set_frozen(freezer, true);
+    if (!await_frozen(freezer, START_MS)) fail("freeze", "the machine does not come to rest");
+}
+
 void make_sealable(const struct config *config, const char *freezer, pid_t init) {
     await_no_start(freezer);
     char *pids = processes_in(freezer), seen[64] = "", *rest = NULL;

@@ -11,6 +11,7 @@ const CAUSES: readonly (readonly [RegExp, string])[] = [
     "a process is being traced by a debugger",
   ],
   [/FUSE|fuse/, "a FUSE file system is mounted"],
+  [/netlink: The socket has data to read/, "a process has not read what the kernel sent to its netlink socket"],
   [/packet socket|PF_PACKET/i, "a process captures packets"],
   [
     /Unsupported (netlink|socket|proto)|unknown (family|proto)|Can't dump.*socket|socket.*not supported/i,
