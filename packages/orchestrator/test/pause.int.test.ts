@@ -186,8 +186,11 @@ time.sleep(600)
     expect((thrown as ConnectError).code).toBe(Code.FailedPrecondition);
     expect((thrown as ConnectError).rawMessage).toContain("has not read what the kernel sent to its netlink socket");
     await node.run("iasks", "pkill -f a.py; sleep 0.2");
-    await start(0.03);
-    expect((await node.run("iasks", "ls /root/answered || echo not yet")).stdout).toBe("not yet\n");
+    // A busy host may hold it up for as long: then it is started anew.
+    do {
+      await node.run("iasks", "rm -f /root/answered");
+      await start(0.03);
+    } while ((await node.run("iasks", "ls /root/answered || echo not yet")).stdout !== "not yet\n");
     expect((await pause(2)).memoryBytes).toBeGreaterThan(0n);
     await node.sandboxes.create(resumed("iasks", build(2)));
     expect((await node.run("iasks", "ls /root/answered")).stdout).toBe("/root/answered\n");
